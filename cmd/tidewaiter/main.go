@@ -1,0 +1,4 @@
+// Command tidewaiter reads container images and judges them.
+package main
+
+func main() {}
