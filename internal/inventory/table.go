@@ -1,0 +1,3 @@
+package inventory
+// Table placeholder
+type Table struct{}
