@@ -21,6 +21,15 @@ type File struct {
 	Entry
 	io.ReaderAt
 	data []byte // nil when spooled
+	free func() // gives back memory or disk; nil when there is nothing to give
+}
+
+// release gives back what the walk reserved for the file.
+func (f *File) release() {
+	if f.free != nil {
+		f.free()
+		f.free = nil
+	}
 }
 
 // Bytes returns the content when it is in memory, else nil. The caller must

@@ -9,6 +9,8 @@
 // below, and everything that was learned from it.
 package inventory
 
+import "encoding/json"
+
 // Digest is an OCI digest, "sha256:" and 64 hexadecimal digits.
 type Digest string
 
@@ -68,6 +70,7 @@ type LicenseFile struct {
 	PackageType string    `json:"packageType,omitempty"`
 	Package     string    `json:"package,omitempty"`
 	Licenses    []License `json:"licenses"`
+	Layer       int       `json:"layer"` // set by Squash
 }
 
 // License is one licence of a package.
@@ -89,14 +92,20 @@ type Binary struct {
 	Static   bool      `json:"static,omitempty"`
 	Language string    `json:"language,omitempty"` // go, rust … where it shows
 	Products []Package `json:"products,omitempty"` // what signatures say it is; dropped when a package owns the file
+
+	Layer int   `json:"layer"`          // set by Squash
+	Size  int64 `json:"size,omitempty"` // set by Squash, bytes
 }
 
 // Fact is any further thing an analyzer learned; Kind names its shape and
 // Data is a JSON object of that shape.
 type Fact struct {
-	Kind string `json:"kind"`
-	Path string `json:"path"`
-	Data []byte `json:"data"` // JSON
+	Kind string          `json:"kind"`
+	Path string          `json:"path"`
+	Data json.RawMessage `json:"data"`
+
+	Layer  int  `json:"layer"`            // set by Squash
+	Hidden bool `json:"hidden,omitempty"` // set by Squash: a layer above replaced or removed the file
 }
 
 // Problem is something that could not be read, or not wholly.

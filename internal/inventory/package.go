@@ -89,6 +89,7 @@ type Location struct {
 	Analyzer  string `json:"analyzer,omitempty"`
 	Technique string `json:"technique,omitempty"`
 	Owner     string `json:"owner,omitempty"`
+	Hidden    bool   `json:"hidden,omitempty"` // a layer above replaced or removed it; only in an all-layers inventory
 }
 
 // ID identifies the package by type, namespace, name, version and

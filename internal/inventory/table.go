@@ -1,3 +1,412 @@
 package inventory
-// Table placeholder
-type Table struct{}
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"math"
+	"slices"
+)
+
+// Table is a file table: entries sorted by path, each directory directly
+// before what is below it. It is compact (an empty file takes about twenty
+// bytes), immutable and safe for concurrent use. The nil *Table is empty.
+//
+// Encoding: blocks of [blockLen] entries; in a block a path keeps only what
+// differs from the one before, a time only the difference. Numbers are
+// variable-length integers.
+type Table struct {
+	data   []byte
+	blocks []int // offset of every block in data
+	n      int
+	layers bool // entries carry the index of their layer
+}
+
+const (
+	blockLen     = 64
+	tableVersion = 1
+
+	flagLink = 1 << 4
+	flagCaps = 1 << 5
+	flagSum  = 1 << 6
+	typeMask = 0x0f
+)
+
+// entry is a decoded entry; its slices point into the table or the cursor.
+type entry struct {
+	File
+	path, link, caps []byte
+}
+
+func (e *entry) file() File {
+	f := e.File
+	f.Path, f.Link, f.Caps = string(e.path), string(e.link), string(e.caps)
+	return f
+}
+
+// comparePath orders paths so that everything below a directory follows it
+// directly: byte by byte, with '/' before any other byte.
+func comparePath[A, B string | []byte](a A, b B) int {
+	n := min(len(a), len(b))
+	for i := range n {
+		if a[i] == b[i] {
+			continue
+		}
+		switch {
+		case a[i] == '/':
+			return -1
+		case b[i] == '/':
+			return 1
+		case a[i] < b[i]:
+			return -1
+		}
+		return 1
+	}
+	return len(a) - len(b)
+}
+
+// class keeps a whiteout, an opaque marker and a real entry of one path apart.
+func class(t FileType) int {
+	switch t {
+	case Whiteout:
+		return 0
+	case Opaque:
+		return 2
+	}
+	return 1
+}
+
+// tableWriter appends entries that arrive in order.
+type tableWriter struct {
+	t        Table
+	prev     []byte
+	prevTime int64
+}
+
+func (w *tableWriter) add(e *entry) {
+	t := &w.t
+	shared := 0
+	if t.n%blockLen == 0 {
+		t.blocks = append(t.blocks, len(t.data))
+		w.prevTime = 0
+	} else {
+		n := min(len(w.prev), len(e.path))
+		for shared < n && w.prev[shared] == e.path[shared] {
+			shared++
+		}
+	}
+	t.n++
+	d := t.data
+	if cap(d)-len(d) < len(e.path)+len(e.link)+len(e.caps)+128 {
+		// grow by a quarter: the table may be most of what is in memory
+		d = slices.Grow(d, len(e.path)+len(e.link)+len(e.caps)+max(4096, len(d)/4))
+	}
+	d = binary.AppendUvarint(d, uint64(shared))
+	d = binary.AppendUvarint(d, uint64(len(e.path)-shared))
+	d = append(d, e.path[shared:]...)
+	flags := byte(e.Type) & typeMask
+	sum := e.Type == Regular && e.Size > 0
+	if len(e.link) > 0 {
+		flags |= flagLink
+	}
+	if len(e.caps) > 0 {
+		flags |= flagCaps
+	}
+	if sum {
+		flags |= flagSum
+	}
+	d = append(d, flags)
+	d = binary.AppendUvarint(d, uint64(e.Perm))
+	d = binary.AppendUvarint(d, uint64(uint32(e.UID)))
+	d = binary.AppendUvarint(d, uint64(uint32(e.GID)))
+	d = binary.AppendVarint(d, e.MTime-w.prevTime)
+	w.prevTime = e.MTime
+	switch e.Type {
+	case Regular:
+		d = binary.AppendUvarint(d, uint64(e.Size))
+		d = append(d, byte(e.Kind))
+		if sum {
+			d = append(d, e.SHA256[:]...)
+		}
+	case CharDevice, BlockDevice:
+		d = binary.AppendUvarint(d, uint64(e.Major))
+		d = binary.AppendUvarint(d, uint64(e.Minor))
+	}
+	if len(e.link) > 0 {
+		d = binary.AppendUvarint(d, uint64(len(e.link)))
+		d = append(d, e.link...)
+	}
+	if len(e.caps) > 0 {
+		d = binary.AppendUvarint(d, uint64(len(e.caps)))
+		d = append(d, e.caps...)
+	}
+	if t.layers {
+		d = binary.AppendUvarint(d, uint64(e.Layer))
+	}
+	t.data = d
+	w.prev = append(w.prev[:0], e.path...)
+}
+
+func (w *tableWriter) table() *Table {
+	t := w.t
+	return &t
+}
+
+var errTable = errors.New("inventory: broken file table")
+
+// cursor reads a table from one entry on. It is its own error: a table that
+// [UnmarshalTable] accepted never breaks.
+type cursor struct {
+	entry
+	t        *Table
+	i        int // entries read
+	off      int
+	prevTime int64
+	bad      bool
+}
+
+func (t *Table) cursor() *cursor { return &cursor{t: t} }
+
+func (c *cursor) uvarint() uint64 {
+	v, n := binary.Uvarint(c.t.data[c.off:])
+	if n <= 0 {
+		c.bad = true
+		return 0
+	}
+	c.off += n
+	return v
+}
+
+func (c *cursor) varint() int64 {
+	v, n := binary.Varint(c.t.data[c.off:])
+	if n <= 0 {
+		c.bad = true
+		return 0
+	}
+	c.off += n
+	return v
+}
+
+func (c *cursor) bytes(n uint64) []byte {
+	if n > uint64(len(c.t.data)-c.off) {
+		c.bad = true
+		return nil
+	}
+	b := c.t.data[c.off : c.off+int(n)]
+	c.off += int(n)
+	return b
+}
+
+// next decodes the next entry and reports whether there was one.
+func (c *cursor) next() bool {
+	if c.t == nil || c.i >= c.t.n || c.bad {
+		return false
+	}
+	if c.i%blockLen == 0 {
+		c.prevTime = 0
+		c.path = c.path[:0]
+	}
+	c.i++
+	shared, more := c.uvarint(), c.uvarint()
+	if shared > uint64(len(c.path)) {
+		c.bad = true
+		return false
+	}
+	suffix := c.bytes(more)
+	c.path = append(c.path[:shared], suffix...)
+	fb := c.bytes(1)
+	if c.bad {
+		return false
+	}
+	flags := fb[0]
+	c.File = File{Type: FileType(flags & typeMask)}
+	c.link, c.caps = nil, nil
+	c.Perm = uint16(c.uvarint())
+	c.UID = int(c.uvarint())
+	c.GID = int(c.uvarint())
+	c.MTime = c.prevTime + c.varint()
+	c.prevTime = c.MTime
+	switch c.Type {
+	case Regular:
+		size := c.uvarint()
+		kind := c.bytes(1)
+		if c.bad || size > math.MaxInt64 {
+			c.bad = true
+			return false
+		}
+		c.Size, c.Kind = int64(size), Kind(kind[0])
+		if flags&flagSum != 0 {
+			sum := c.bytes(32)
+			if c.bad {
+				return false
+			}
+			c.SHA256 = [32]byte(sum)
+		} else {
+			c.SHA256 = emptySum
+		}
+	case CharDevice, BlockDevice:
+		c.Major, c.Minor = uint32(c.uvarint()), uint32(c.uvarint())
+	}
+	if flags&flagLink != 0 {
+		c.link = c.bytes(c.uvarint())
+	}
+	if flags&flagCaps != 0 {
+		c.caps = c.bytes(c.uvarint())
+	}
+	if c.t.layers {
+		c.Layer = int(c.uvarint())
+	}
+	return !c.bad
+}
+
+// emptySum is the SHA-256 of no bytes.
+var emptySum = [32]byte{0xe3, 0xb0, 0xc4, 0x42, 0x98, 0xfc, 0x1c, 0x14, 0x9a, 0xfb, 0xf4, 0xc8, 0x99, 0x6f, 0xb9, 0x24,
+	0x27, 0xae, 0x41, 0xe4, 0x64, 0x9b, 0x93, 0x4c, 0xa4, 0x95, 0x99, 0x1b, 0x78, 0x52, 0xb8, 0x55}
+
+// Len is the number of entries.
+func (t *Table) Len() int {
+	if t == nil {
+		return 0
+	}
+	return t.n
+}
+
+// All yields every entry in order of path.
+func (t *Table) All() iter.Seq[File] {
+	return func(yield func(File) bool) {
+		c := t.cursor()
+		for c.next() {
+			if !yield(c.file()) {
+				return
+			}
+		}
+	}
+}
+
+// Lookup returns the real entry of a path: markers are passed over.
+func (t *Table) Lookup(path string) (File, bool) {
+	if t == nil || t.n == 0 {
+		return File{}, false
+	}
+	// the last block that begins at or before path; markers of the same path
+	// may stand in the block before, the entry itself may not
+	lo, hi := 0, len(t.blocks)
+	for lo < hi {
+		mid := (lo + hi) / 2
+		c := cursor{t: t, i: mid * blockLen, off: t.blocks[mid]}
+		if !c.next() {
+			return File{}, false
+		}
+		if d := comparePath(c.path, path); d < 0 || d == 0 && class(c.Type) <= 1 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo == 0 {
+		return File{}, false
+	}
+	c := cursor{t: t, i: (lo - 1) * blockLen, off: t.blocks[lo-1]}
+	for c.next() {
+		d := comparePath(c.path, path)
+		if d > 0 {
+			break
+		}
+		if d == 0 && class(c.Type) == 1 {
+			return c.file(), true
+		}
+	}
+	return File{}, false
+}
+
+// Below yields every entry below a directory.
+func (t *Table) Below(dir string) iter.Seq[File] {
+	return func(yield func(File) bool) {
+		if t == nil {
+			return
+		}
+		lo, hi := 0, len(t.blocks)
+		for lo < hi {
+			mid := (lo + hi) / 2
+			c := cursor{t: t, i: mid * blockLen, off: t.blocks[mid]}
+			if c.next() && comparePath(c.path, dir) < 0 {
+				lo = mid + 1
+			} else {
+				hi = mid
+			}
+		}
+		b := max(lo-1, 0)
+		if len(t.blocks) == 0 {
+			return
+		}
+		c := cursor{t: t, i: b * blockLen, off: t.blocks[b]}
+		for c.next() {
+			if comparePath(c.path, dir) <= 0 {
+				continue
+			}
+			if !isBelow(c.path, dir) {
+				return
+			}
+			if !yield(c.file()) {
+				return
+			}
+		}
+	}
+}
+
+func isBelow[A, B string | []byte](path A, dir B) bool {
+	if len(dir) == 0 {
+		return len(path) > 0
+	}
+	return len(path) > len(dir) && path[len(dir)] == '/' && string(path[:len(dir)]) == string(dir)
+}
+
+// MarshalBinary encodes the table for storage.
+func (t *Table) MarshalBinary() ([]byte, error) {
+	if t == nil {
+		t = new(Table)
+	}
+	b := []byte{tableVersion, 0}
+	if t.layers {
+		b[1] = 1
+	}
+	b = binary.AppendUvarint(b, uint64(t.n))
+	return append(b, t.data...), nil
+}
+
+// UnmarshalTable reads what MarshalBinary wrote, without copying b, and
+// refuses anything else.
+func UnmarshalTable(b []byte) (*Table, error) {
+	if len(b) < 3 || b[0] != tableVersion || b[1] > 1 {
+		return nil, errTable
+	}
+	n, k := binary.Uvarint(b[2:])
+	if k <= 0 || n > uint64(len(b)) {
+		return nil, errTable
+	}
+	t := &Table{data: b[2+k:], n: int(n), layers: b[1] == 1}
+	t.blocks = make([]int, 0, n/blockLen+1)
+	c := t.cursor()
+	var prev []byte
+	prevClass := 0
+	for i := range t.n {
+		if i%blockLen == 0 {
+			t.blocks = append(t.blocks, c.off)
+			prev = append(prev[:0], c.path...)
+		}
+		if !c.next() {
+			return nil, fmt.Errorf("%w at entry %d of %d", errTable, i, t.n)
+		}
+		if i%blockLen == 0 && i > 0 {
+			if d := comparePath(prev, c.path); d > 0 || d == 0 && prevClass >= class(c.Type) {
+				return nil, fmt.Errorf("%w: not in order at %q", errTable, c.path)
+			}
+		}
+		prevClass = class(c.Type)
+	}
+	if c.off != len(t.data) {
+		return nil, errTable
+	}
+	return t, nil
+}

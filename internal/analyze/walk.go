@@ -1,0 +1,388 @@
+package analyze
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+)
+
+// WalkVersion is raised when the same layer would yield another file table.
+const WalkVersion = 1
+
+// Layer reads the tar stream of one layer once, from its first to its last
+// byte, and returns its file table and a record per analyzer. DiffID is left
+// to the caller, who verifies what r delivers.
+//
+// A tar that cannot be read to its end, or that breaks a limit, is an error.
+// A file that an analyzer could not read is a Problem in its record.
+func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	w := &walk{limits: s.limits(), ctx: ctx, sum: sha256.New(), head: make([]byte, SniffLen), buf: make([]byte, 256<<10)}
+	w.keeper = keeper{set: s, limits: w.limits, buf: w.buf}
+	defer w.keeper.close()
+	w.run = s.newRunner(ctx)
+	err := w.tar(r)
+	if err != nil {
+		cancel()
+	}
+	records, rerr := w.run.finish()
+	if err != nil {
+		return inventory.Layer{}, err
+	}
+	if rerr != nil {
+		return inventory.Layer{}, rerr
+	}
+	table := w.table(records)
+	if len(w.problems) > 0 {
+		if w.skipped > 0 {
+			w.problems = append(w.problems, inventory.Problem{Analyzer: walkName, Limit: "problems of one layer", Message: fmt.Sprintf("%d more problems are not listed", w.skipped)})
+		}
+		records = append(records, inventory.Record{Analyzer: walkName, Version: WalkVersion, Problems: w.problems})
+	}
+	return inventory.Layer{Files: table, Records: records}, nil
+}
+
+// walkName names the record that holds the problems of the walk itself.
+const walkName = "walk"
+
+type walk struct {
+	limits Limits
+	ctx    context.Context
+	run    *runner
+	keeper keeper
+
+	files inventory.Builder
+	links inventory.Builder // hard links, resolved at the end
+	n     int
+	sum   hash.Hash
+	head  []byte
+	buf   []byte
+
+	problems []inventory.Problem
+	skipped  int // entries beyond what problems holds
+}
+
+func (w *walk) tar(r io.Reader) error {
+	tr := tar.NewReader(r)
+	for {
+		h, err := tr.Next()
+		if err == io.EOF {
+			// what follows the end of the archive still belongs to the layer's digest
+			_, err := io.CopyBuffer(io.Discard, onlyReader{r}, w.buf)
+			return err
+		}
+		if err != nil && !errors.Is(err, tar.ErrInsecurePath) {
+			return fmt.Errorf("reading the tar header after %d entries: %w", w.n, err)
+		}
+		if w.n&1023 == 0 && w.ctx.Err() != nil {
+			return w.ctx.Err()
+		}
+		if w.n++; w.n > w.limits.Entries {
+			return &LimitError{Limit: "entries", Value: int64(w.limits.Entries)}
+		}
+		if err := w.entry(h, tr); err != nil {
+			return err
+		}
+	}
+}
+
+// onlyReader hides WriterTo, so that CopyBuffer uses its buffer.
+type onlyReader struct{ io.Reader }
+
+func (w *walk) problem(path, limit, message string) {
+	if len(w.problems) >= w.limits.Problems {
+		w.skipped++
+		return
+	}
+	w.problems = append(w.problems, inventory.Problem{Analyzer: walkName, Path: path, Limit: limit, Message: message})
+}
+
+// clean turns a name from a tar header into the form of inventory.File.Path.
+// Names never leave the root: ".." above it stays there, as it does for a
+// process inside the container.
+func clean(name string) string {
+	if name == "" {
+		return ""
+	}
+	// nearly every name is clean but for its ends
+	if len(name) >= 2 && name[0] == '.' && name[1] == '/' {
+		name = name[2:]
+	}
+	for len(name) > 0 && name[0] == '/' {
+		name = name[1:]
+	}
+	for len(name) > 0 && name[len(name)-1] == '/' {
+		name = name[:len(name)-1]
+	}
+	if name == "." {
+		return ""
+	}
+	if strings.Contains(name, "//") || strings.Contains(name, "./") || strings.HasSuffix(name, "/.") || strings.HasSuffix(name, "..") || strings.HasPrefix(name, ".") && (name == "..") {
+		name = strings.TrimPrefix(path.Clean("/"+name), "/")
+	}
+	return name
+}
+
+const (
+	whiteoutPrefix = ".wh."
+	whiteoutMeta   = ".wh..wh."
+	whiteoutOpaque = ".wh..wh..opq"
+)
+
+func (w *walk) entry(h *tar.Header, content io.Reader) error {
+	p := clean(h.Name)
+	if len(p) > w.limits.PathLength || len(h.Linkname) > w.limits.PathLength {
+		return &LimitError{Limit: "path length", Value: int64(w.limits.PathLength), Path: p}
+	}
+	if strings.Count(p, "/") >= w.limits.PathDepth {
+		return &LimitError{Limit: "path depth", Value: int64(w.limits.PathDepth), Path: p}
+	}
+	f := inventory.File{
+		Path: p, Perm: uint16(h.Mode & 0o7777), UID: h.Uid, GID: h.Gid, MTime: h.ModTime.Unix(),
+	}
+	if len(h.PAXRecords) > 0 {
+		f.Caps = h.PAXRecords["SCHILY.xattr.security.capability"]
+	}
+	dir, base := path.Split(p)
+	if strings.HasPrefix(base, whiteoutPrefix) {
+		switch {
+		case base == whiteoutOpaque:
+			f.Type, f.Path = inventory.Opaque, strings.TrimSuffix(dir, "/")
+		case strings.HasPrefix(base, whiteoutMeta):
+			return nil // other marks of AUFS, which say nothing of the image
+		case base == whiteoutPrefix, base == whiteoutPrefix+".", base == whiteoutPrefix+"..":
+			w.problem(p, "", "whiteout of no file")
+			return nil
+		default:
+			f.Type, f.Path = inventory.Whiteout, dir+base[len(whiteoutPrefix):]
+		}
+		w.files.Add(inventory.File{Path: f.Path, Type: f.Type})
+		return nil
+	}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont, '\x00':
+		return w.regular(f, h, content)
+	case tar.TypeLink:
+		f.Link = clean(h.Linkname)
+		w.links.Add(f)
+		return nil
+	case tar.TypeDir:
+		f.Type = inventory.Directory
+	case tar.TypeSymlink:
+		f.Type, f.Link = inventory.Symlink, h.Linkname
+	case tar.TypeChar:
+		f.Type = inventory.CharDevice
+		f.Major, f.Minor = uint32(h.Devmajor), uint32(h.Devminor)
+	case tar.TypeBlock:
+		f.Type = inventory.BlockDevice
+		f.Major, f.Minor = uint32(h.Devmajor), uint32(h.Devminor)
+	case tar.TypeFifo:
+		f.Type = inventory.FIFO
+	case tar.TypeXGlobalHeader:
+		return nil
+	default:
+		w.problem(p, "", fmt.Sprintf("tar entry of unknown type %q was not read", h.Typeflag))
+		return nil
+	}
+	if p == "" && f.Type != inventory.Directory {
+		w.problem(p, "", "an entry would replace the root directory; it was not read")
+		return nil
+	}
+	w.files.Add(f)
+	return nil
+}
+
+// regular hashes a file, and keeps it for the analyzers that want it.
+func (w *walk) regular(f inventory.File, h *tar.Header, content io.Reader) error {
+	if f.Path == "" {
+		w.problem("", "", "an entry would replace the root directory; it was not read")
+		return nil
+	}
+	if h.Size < 0 {
+		return fmt.Errorf("%s: negative size in its tar header", f.Path)
+	}
+	f.Size = h.Size
+	n := min(int64(len(w.head)), h.Size)
+	head := w.head[:n]
+	if _, err := io.ReadFull(content, head); err != nil {
+		return fmt.Errorf("reading %s: %w", f.Path, err)
+	}
+	f.Kind = Sniff(f.Path, head)
+	e := Entry{Path: f.Path, Mode: f.Mode(), Size: f.Size, Kind: f.Kind}
+	alone, together := w.run.want(e)
+	if len(alone)+len(together) > 0 && f.Size > w.limits.WantedFile {
+		w.problem(f.Path, "wanted file", fmt.Sprintf("%d bytes are more than the limit of %d: the file was hashed but not analyzed", f.Size, w.limits.WantedFile))
+		alone, together = nil, nil
+	}
+	w.sum.Reset()
+	if len(alone)+len(together) == 0 {
+		if f.Size > 0 {
+			w.sum.Write(head)
+			if err := w.hashRest(content, h.Size-n); err != nil {
+				return fmt.Errorf("reading %s: %w", f.Path, err)
+			}
+			w.sum.Sum(f.SHA256[:0])
+		}
+		w.files.Add(f)
+		return nil
+	}
+	var rest io.Reader = content
+	if n == h.Size {
+		rest = bytes.NewReader(head)
+	} else {
+		rest = io.MultiReader(bytes.NewReader(head), content)
+	}
+	kept, err := w.keeper.keep(w.ctx, e, rest, w.sum, len(together) > 0)
+	if errors.Is(err, errScratch) {
+		w.problem(f.Path, "scratch", fmt.Sprintf("%d bytes do not fit into the scratch space of %d: the file was hashed but not analyzed", f.Size, w.limits.Scratch))
+		w.sum.Write(head)
+		if err := w.hashRest(content, h.Size-n); err != nil {
+			return fmt.Errorf("reading %s: %w", f.Path, err)
+		}
+		w.sum.Sum(f.SHA256[:0])
+		w.files.Add(f)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading %s: %w", f.Path, err)
+	}
+	w.sum.Sum(f.SHA256[:0])
+	w.files.Add(f)
+	for _, i := range together {
+		w.run.together[i] = append(w.run.together[i], kept)
+	}
+	if len(alone) == 0 {
+		return nil
+	}
+	select {
+	case w.run.queue <- job{kept, alone, len(together) > 0}:
+		return nil
+	case <-w.ctx.Done():
+		return w.ctx.Err()
+	}
+}
+
+func (w *walk) hashRest(content io.Reader, n int64) error {
+	for n > 0 {
+		k, err := content.Read(w.buf[:min(n, int64(len(w.buf)))])
+		w.sum.Write(w.buf[:k])
+		n -= int64(k)
+		if err != nil {
+			if err == io.EOF && n == 0 {
+				return nil
+			}
+			if err == io.EOF {
+				return io.ErrUnexpectedEOF
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// table resolves the hard links and closes the file table. What an analyzer
+// learned from a file holds under every name of that file in the layer that
+// it wants.
+func (w *walk) table(records []inventory.Record) *inventory.Table {
+	base, links := w.files.Table(), w.links.Table()
+	if links.Len() == 0 {
+		return base
+	}
+	all := inventory.Builder{}
+	aliases := make([]map[string][]string, len(records))
+	for l := range links.All() {
+		target := l.Link
+		f, ok := base.Lookup(target)
+		for hops := 0; !ok && hops < 16; hops++ {
+			next, linked := links.Lookup(target)
+			if !linked {
+				break
+			}
+			target = next.Link
+			f, ok = base.Lookup(target)
+		}
+		if !ok {
+			w.problem(l.Path, "", fmt.Sprintf("hard link to %q, which is not in the layer", l.Link))
+			continue
+		}
+		if f.Type == inventory.Directory {
+			w.problem(l.Path, "", fmt.Sprintf("hard link to the directory %q", l.Link))
+			continue
+		}
+		path := l.Path
+		l = f
+		l.Path = path
+		if f.Type == inventory.Regular {
+			l.Link = target
+			w.alias(records, aliases, f, l)
+		}
+		all.Add(l)
+	}
+	for f := range base.All() {
+		all.Add(f)
+	}
+	for i, a := range aliases {
+		if len(a) > 0 {
+			addAliases(&records[i], a)
+		}
+	}
+	return all.Table()
+}
+
+// alias notes for which analyzers a hard link is a further name of a file
+// they read.
+func (w *walk) alias(records []inventory.Record, aliases []map[string][]string, target, link inventory.File) {
+	was := Entry{Path: target.Path, Mode: target.Mode(), Size: target.Size, Kind: target.Kind}
+	is := was
+	is.Path = link.Path
+	for _, a := range w.run.set.Analyzers {
+		if a.Wants(is) == Ignore {
+			continue
+		}
+		i := slices.IndexFunc(records, func(r inventory.Record) bool { return r.Analyzer == a.Name() })
+		if a.Wants(was) == Ignore {
+			records[i].Problems = append(records[i].Problems, inventory.Problem{Analyzer: a.Name(), Path: link.Path,
+				Message: fmt.Sprintf("not read: it is a hard link, and nothing in its first name %q told that it is wanted", target.Path)})
+			continue
+		}
+		if aliases[i] == nil {
+			aliases[i] = map[string][]string{}
+		}
+		aliases[i][target.Path] = append(aliases[i][target.Path], link.Path)
+	}
+}
+
+func addAliases(r *inventory.Record, aliases map[string][]string) {
+	for i, n := 0, len(r.Packages); i < n; i++ {
+		for _, a := range aliases[r.Packages[i].Path] {
+			p := r.Packages[i]
+			p.Path = a
+			r.Packages = append(r.Packages, p)
+		}
+	}
+	for i, n := 0, len(r.Binaries); i < n; i++ {
+		for _, a := range aliases[r.Binaries[i].Path] {
+			b := r.Binaries[i]
+			b.Path = a
+			r.Binaries = append(r.Binaries, b)
+		}
+	}
+	for i, n := 0, len(r.Facts); i < n; i++ {
+		for _, a := range aliases[r.Facts[i].Path] {
+			f := r.Facts[i]
+			f.Path = a
+			r.Facts = append(r.Facts, f)
+		}
+	}
+}

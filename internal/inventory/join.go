@@ -1,0 +1,472 @@
+package inventory
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
+
+// join puts the facts of all layers together: what needs several files, or
+// files of several layers, is decided here, once.
+func join(img *Image, layers []Layer, paths map[string]*presence, links *linkMap, all bool) {
+	j := joiner{img: img, paths: paths, links: links, all: all, origins: newOrigins(layers, paths)}
+	for i := range layers {
+		for k := range layers[i].Records {
+			j.collect(i, &layers[i].Records[k])
+		}
+	}
+	j.attachFiles()
+	j.own()
+	j.binaries()
+	j.dropDoubtful()
+	j.licenses()
+	j.finish()
+}
+
+// occurrence is one package at one place of one layer.
+type occurrence struct {
+	Package
+	analyzer string
+	hidden   bool
+}
+
+type joiner struct {
+	img     *Image
+	paths   map[string]*presence
+	links   *linkMap
+	all     bool
+	origins *origins
+
+	found    []occurrence
+	owned    []Ownership
+	licence  []LicenseFile
+	programs []Binary
+	owner    map[string]*occurrence // path of interest to the OS package that owns it
+	claim    map[string]string      // path of an executable to what accounts for it
+}
+
+// distroFiles orders the files a distribution names itself in: earlier ones win.
+var distroFiles = []string{"etc/os-release", "usr/lib/os-release", "lib/os-release", "etc/initrd-release", "bottlerocket"}
+
+func distroRank(path string) int {
+	if i := slices.Index(distroFiles, path); i >= 0 {
+		return i
+	}
+	return len(distroFiles)
+}
+
+func (j *joiner) collect(layer int, r *Record) {
+	shown := func(path string) bool { return j.paths[path].visible(layer) }
+	for i := range r.Distros {
+		d := r.Distros[i]
+		if !shown(d.Path) {
+			continue
+		}
+		old := j.img.Distro
+		if old == nil || distroRank(d.Path) < distroRank(old.Path) ||
+			distroRank(d.Path) == distroRank(old.Path) && (old.Version == "" && d.Version != "" || (d.Version != "") == (old.Version != "") && d.Path < old.Path) {
+			j.img.Distro = &d
+		}
+	}
+	for i := range r.Packages {
+		visible := shown(r.Packages[i].Path)
+		if !visible && !j.all {
+			continue
+		}
+		o := occurrence{Package: r.Packages[i], analyzer: r.Analyzer, hidden: !visible}
+		o.Layer = layer
+		if visible {
+			o.Layer = j.origins.origin(&o.Package, layer)
+		}
+		j.found = append(j.found, o)
+	}
+	for i := range r.Owned {
+		if shown(r.Owned[i].Path) || j.all {
+			j.owned = append(j.owned, r.Owned[i])
+		}
+	}
+	for i := range r.Licenses {
+		if shown(r.Licenses[i].Path) {
+			l := r.Licenses[i]
+			l.Layer = layer
+			j.licence = append(j.licence, l)
+		}
+	}
+	for i := range r.Binaries {
+		if shown(r.Binaries[i].Path) {
+			b := r.Binaries[i]
+			b.Layer = layer
+			j.programs = append(j.programs, b)
+		}
+	}
+	for _, f := range r.Facts {
+		f.Layer, f.Hidden = layer, !shown(f.Path)
+		j.img.Facts = append(j.img.Facts, f)
+	}
+	for _, p := range r.Problems {
+		pr := j.paths[p.Path]
+		if p.Path == "" || j.all || len(pr.history) == 0 || pr.visible(layer) {
+			p.Layer = layer
+			p.Analyzer = cmp.Or(p.Analyzer, r.Analyzer)
+			j.img.Problems = append(j.img.Problems, p)
+		}
+	}
+}
+
+// attachFiles gives packages the file lists that stand in files of their own:
+// by type, name and architecture, and for language packages by the directory
+// they share.
+func (j *joiner) attachFiles() {
+	if len(j.owned) == 0 {
+		return
+	}
+	type key struct{ typ, name string }
+	lists := map[key][]*Ownership{}
+	for i := range j.owned {
+		o := &j.owned[i]
+		k := key{o.Type, o.Name}
+		lists[k] = append(lists[k], o)
+	}
+	for i := range j.found {
+		p := &j.found[i].Package
+		if p.Files.Len() > 0 {
+			continue
+		}
+		for _, o := range lists[key{p.Type, p.Name}] {
+			if !OSType(p.Type) && parent(o.Path) != parent(p.Path) {
+				continue
+			}
+			if o.Arch != "" && p.Arch != "" && o.Arch != p.Arch {
+				continue
+			}
+			p.Files = o.Files
+			if o.Arch != "" {
+				break // the list of just this architecture
+			}
+		}
+	}
+}
+
+// own finds which OS package owns the paths that matter: executables and the
+// files that make language packages.
+func (j *joiner) own() {
+	j.owner = map[string]*occurrence{}
+	j.claim = map[string]string{}
+	for i := range j.found {
+		if !j.found[i].OS() {
+			j.owner[j.found[i].Path] = nil
+		}
+	}
+	c := j.img.Files.cursor()
+	for c.next() {
+		if c.Type == Regular && c.Kind.ELF() {
+			j.owner[string(c.path)] = nil
+		}
+	}
+	for i := range j.found {
+		o := &j.found[i]
+		if o.OS() && !o.hidden {
+			j.eachFile(o.Files, func(p []byte) {
+				if old, ok := j.owner[string(p)]; ok && old == nil {
+					j.owner[string(p)] = o
+				}
+			})
+		}
+	}
+	for i := range j.found {
+		o := &j.found[i]
+		if o.OS() || o.State != Installed {
+			continue
+		}
+		if owner := j.owner[o.Path]; owner != nil {
+			o.Owner = owner.Type + "/" + owner.Name
+		}
+	}
+}
+
+// eachFile yields the paths of a list where links really put them. The bytes
+// are valid until the next.
+func (j *joiner) eachFile(l FileList, yield func([]byte)) {
+	var dir, real string
+	var buf []byte
+	known := false
+	for p := range l.All() {
+		i := len(p) - 1
+		for i >= 0 && p[i] != '/' {
+			i--
+		}
+		if i <= 0 || len(j.links.target) == 0 {
+			yield(p)
+			continue
+		}
+		if !known || string(p[:i]) != dir {
+			dir = string(p[:i])
+			real, _ = j.links.resolveDir(dir)
+			known = true
+		}
+		if real == dir {
+			yield(p)
+			continue
+		}
+		buf = buf[:0]
+		if real != "" {
+			buf = append(append(buf, real...), '/')
+		}
+		buf = append(buf, p[i+1:]...)
+		yield(buf)
+	}
+}
+
+// binaries decides what accounts for each executable: the OS package that
+// owns it, the language package that lists it or lives in it, or what its
+// signature says. The rest is listed.
+func (j *joiner) binaries() {
+	exact, dirs := map[string]string{}, map[string]string{}
+	for i := range j.found {
+		o := &j.found[i]
+		if o.OS() || o.hidden || o.State != Installed {
+			continue
+		}
+		name := o.Type + "/" + o.Name
+		exact[o.Path] = name
+		j.eachFile(o.Files, func(p []byte) {
+			if len(p) > 0 && p[len(p)-1] == '/' {
+				dirs[string(p[:len(p)-1])] = name
+			} else if _, ok := j.owner[string(p)]; ok {
+				exact[string(p)] = name
+			}
+		})
+	}
+	account := func(path string) string {
+		if o := j.owner[path]; o != nil {
+			return o.Type + "/" + o.Name
+		}
+		if n := exact[path]; n != "" {
+			return n
+		}
+		if len(dirs) > 0 {
+			for d := parent(path); d != ""; d = parent(d) {
+				if n := dirs[d]; n != "" {
+					return n
+				}
+			}
+		}
+		return ""
+	}
+	known := map[string]*Binary{}
+	for i := range j.programs {
+		known[j.programs[i].Path] = &j.programs[i]
+	}
+	cov := &j.img.Coverage
+	c := j.img.Files.cursor()
+	for c.next() {
+		if c.Type != Regular || !c.Kind.ELF() {
+			continue
+		}
+		path := string(c.path)
+		by := account(path)
+		b := known[path]
+		if by == "" && b != nil && len(b.Products) > 0 {
+			for _, p := range b.Products {
+				p.Path = path
+				o := occurrence{Package: p, analyzer: "binary"}
+				o.Layer = c.Layer
+				j.found = append(j.found, o)
+			}
+			by = "generic/" + b.Products[0].Name
+		}
+		if len(c.link) > 0 {
+			if t, ok := j.img.Files.Lookup(string(c.link)); ok && t.Layer == c.Layer && t.Type == Regular {
+				continue // the same bytes, counted under their first name
+			}
+		}
+		cov.Executables++
+		cov.Bytes += c.Size
+		if by != "" {
+			cov.AttributedFiles++
+			cov.AttributedBytes += c.Size
+			continue
+		}
+		if b == nil {
+			b = &Binary{Path: path}
+		}
+		left := *b
+		left.Layer, left.Size, left.Products = c.Layer, c.Size, nil
+		j.img.Binaries = append(j.img.Binaries, left)
+	}
+}
+
+// dropDoubtful removes what was only guessed from a file that a better
+// witness of the same type accounts for: an assembly that a deps.json lists.
+func (j *joiner) dropDoubtful() {
+	sure := map[string]string{} // path to type
+	for i := range j.found {
+		o := &j.found[i]
+		if o.Type == "nuget" && o.Confidence == 0 && o.State == Installed {
+			j.eachFile(o.Files, func(p []byte) { sure[string(p)] = o.Type })
+		}
+	}
+	if len(sure) == 0 {
+		return
+	}
+	j.found = slices.DeleteFunc(j.found, func(o occurrence) bool {
+		return o.Confidence > 0 && sure[o.Path] == o.Type
+	})
+}
+
+// licenses joins licence files to their packages and normalises every
+// statement to an SPDX expression.
+func (j *joiner) licenses() {
+	type key struct{ typ, name string }
+	byName := map[key]*LicenseFile{}
+	for i := range j.licence {
+		l := &j.licence[i]
+		if l.Package != "" {
+			byName[key{l.PackageType, l.Package}] = l
+		}
+	}
+	memo := map[string]string{}
+	normal := func(ls []License) []License {
+		ls = slices.Clone(ls)
+		for i := range ls {
+			l := &ls[i]
+			if l.Expression != "" || l.Raw == "" {
+				continue
+			}
+			expr, ok := memo[l.Raw]
+			if !ok {
+				expr, _ = normalizeLicense(l.Raw)
+				memo[l.Raw] = expr
+			}
+			l.Expression = expr
+			if expr == l.Raw {
+				l.Raw = ""
+			}
+		}
+		return ls
+	}
+	for i := range j.licence {
+		j.licence[i].Licenses = normal(j.licence[i].Licenses)
+	}
+	for i := range j.found {
+		p := &j.found[i].Package
+		if len(p.Licenses) > 0 {
+			p.Licenses = normal(p.Licenses)
+		} else if l := byName[key{p.Type, p.Name}]; l != nil {
+			p.Licenses = l.Licenses
+		} else if p.Source != "" {
+			if l := byName[key{p.Type, p.Source}]; l != nil {
+				p.Licenses = l.Licenses
+			}
+		}
+	}
+	j.img.Licenses = slices.DeleteFunc(j.licence, func(l LicenseFile) bool { return l.Package != "" })
+}
+
+// finish names the distribution on OS packages, makes one package of its
+// occurrences, and sorts everything.
+func (j *joiner) finish() {
+	namespace, stream := "", ""
+	if d := j.img.Distro; d != nil {
+		namespace = PURLNamespace(d.ID)
+		stream = d.ID + ":" + cmp.Or(d.Version, d.Codename)
+	}
+	slices.SortStableFunc(j.found, func(a, b occurrence) int {
+		return cmp.Or(
+			strings.Compare(a.Path, b.Path), strings.Compare(a.Inner, b.Inner), cmp.Compare(a.Layer, b.Layer), strings.Compare(a.analyzer, b.analyzer))
+	})
+	index := map[string]int{}
+	var merged []Package
+	for i := range j.found {
+		o := &j.found[i]
+		p := o.Package
+		if p.OS() {
+			p.Distro = stream
+			if p.Namespace == "" && p.Type != "ebuild" {
+				p.Namespace = namespace
+			}
+		}
+		at := Location{Path: p.Path, Inner: p.Inner, Layer: p.Layer, Analyzer: o.analyzer, Technique: p.Technique, Owner: p.Owner, Hidden: o.hidden}
+		id := p.ID()
+		k, ok := index[id]
+		if !ok {
+			index[id] = len(merged)
+			p.Locations = []Location{at}
+			merged = append(merged, p)
+			continue
+		}
+		m := &merged[k]
+		if last := &m.Locations[len(m.Locations)-1]; last.Path == at.Path && last.Inner == at.Inner && last.Hidden == at.Hidden {
+			fillIn(m, &p)
+			continue
+		}
+		m.Locations = append(m.Locations, at)
+		if m.Owner != at.Owner {
+			m.Owner = "" // one place at least is its own
+		}
+		fillIn(m, &p)
+	}
+	for i := range merged {
+		p := &merged[i]
+		if p.Owner == "" {
+			for _, l := range p.Locations {
+				if l.Owner == "" {
+					p.Layer = l.Layer
+					break
+				}
+			}
+		}
+		if p.State == Declared {
+			j.img.Declared = append(j.img.Declared, *p)
+		} else {
+			j.img.Packages = append(j.img.Packages, *p)
+		}
+	}
+	sortPackages(j.img.Packages)
+	sortPackages(j.img.Declared)
+	slices.SortStableFunc(j.img.Problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Layer, b.Layer), strings.Compare(a.Path, b.Path), strings.Compare(a.Analyzer, b.Analyzer), strings.Compare(a.Message, b.Message))
+	})
+	slices.SortStableFunc(j.img.Facts, func(a, b Fact) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
+	})
+}
+
+// fillIn takes from a further occurrence what the first one did not know.
+func fillIn(m, p *Package) {
+	m.Source = cmp.Or(m.Source, p.Source)
+	m.SourceVersion = cmp.Or(m.SourceVersion, p.SourceVersion)
+	m.Supplier = cmp.Or(m.Supplier, p.Supplier)
+	m.Homepage = cmp.Or(m.Homepage, p.Homepage)
+	m.Description = cmp.Or(m.Description, p.Description)
+	if len(m.Licenses) == 0 {
+		m.Licenses = p.Licenses
+	}
+	if len(m.Hashes) == 0 {
+		m.Hashes = p.Hashes
+	}
+	if len(m.CPEs) == 0 {
+		m.CPEs = p.CPEs
+	}
+	if len(m.Depends) == 0 {
+		m.Depends = p.Depends
+	}
+	if m.Files.Len() == 0 {
+		m.Files = p.Files
+	}
+	if m.Confidence != 0 && (p.Confidence == 0 || p.Confidence > m.Confidence) {
+		m.Confidence, m.Technique = p.Confidence, p.Technique
+	}
+	if m.Scope != p.Scope {
+		m.Scope = "" // needed for more than one purpose
+	}
+}
+
+// PURLNamespace is the namespace that package URLs use for a distribution's
+// os-release ID.
+func PURLNamespace(id string) string {
+	if id == "rhel" {
+		return "redhat"
+	}
+	return id
+}

@@ -1,0 +1,3 @@
+package inventory
+
+func normalizeLicense(raw string) (string, bool) { return "", false }
