@@ -1,0 +1,108 @@
+package image
+
+import (
+	"archive/tar"
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool keeps r in a temporary file without a name, which is gone when it is
+// closed or the program ends.
+func spool(ctx context.Context, r io.Reader, o Options) (*os.File, error) {
+	f, err := os.CreateTemp(o.TempDir, "tidewaiter-*.tar")
+	if err != nil {
+		return nil, err
+	}
+	os.Remove(f.Name())
+	n, err := io.Copy(f, io.LimitReader(contextReader{ctx, r}, o.Limits.SpoolBytes+1))
+	if err == nil && n > o.Limits.SpoolBytes {
+		err = &LimitError{"the temporary file", "SpoolBytes", o.Limits.SpoolBytes}
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("writing the image to a temporary file in %s: %w", o.TempDir, err)
+	}
+	return f, nil
+}
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (c contextReader) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}
+
+// openArchive indexes a tar. A compressed one is uncompressed to a temporary
+// file first, as its files could not be reached otherwise.
+func openArchive(ctx context.Context, name string, o Options) (*archive, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	a, err := func() (*archive, error) {
+		r := bufio.NewReaderSize(f, 256<<10)
+		head, err := r.Peek(sniffBytes)
+		if err != nil && err != io.EOF {
+			return nil, err
+		}
+		kind := sniff(head)
+		if kind == plain {
+			return indexArchive(f, o.Limits)
+		}
+		u, done, err := decompress(r, kind)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		g, err := spool(ctx, u, o)
+		if err != nil {
+			return nil, err
+		}
+		f.Close()
+		f = g
+		return indexArchive(f, o.Limits)
+	}()
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// guessCompressed looks at the names in a compressed tar, as far as needed.
+func guessCompressed(f *os.File, kind compression) (Kind, error) {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
+		return "", err
+	}
+	u, done, err := decompress(f, kind)
+	if err != nil {
+		return "", err
+	}
+	defer done()
+	limits := Options{}.withDefaults().Limits
+	seen := &archive{entries: map[string]archiveEntry{}}
+	r := tar.NewReader(io.LimitReader(u, limits.SpoolBytes))
+	for range limits.ArchiveEntries {
+		h, err := r.Next()
+		if err != nil && err != io.EOF {
+			return "", err
+		}
+		if err == io.EOF {
+			break
+		}
+		name := inside(h.Name)
+		seen.entries[name] = archiveEntry{}
+		if k, err := seen.kind(); err == nil && k == DockerArchive {
+			return k, nil
+		}
+	}
+	return seen.kind()
+}
