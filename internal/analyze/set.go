@@ -31,8 +31,9 @@ type Set struct {
 
 // Limits bound what reading one layer may take. Zero fields take the default.
 type Limits struct {
-	MemoryFile int64  // a wanted file up to this size is held in memory, a larger one is spooled; default 24 MiB
-	Memory     int64  // of all wanted files of all layers together; what does not fit is spooled; default 64 MiB
+	MemoryFile int64  // a wanted file up to this size is held in memory, a larger one is spooled; default 16 MiB
+	Memory     int64  // of all files that wait for their analysis: reading waits when it is used up; default 48 MiB, at least MemoryFile
+	Held       int64  // of all files kept until their layer ends: what does not fit is spooled; default 32 MiB
 	Scratch    int64  // bytes of all spooled files together; what does not fit is a Problem; default 8 GiB
 	ScratchDir string // default: the system's folder for temporary files
 	Entries    int    // entries of one layer; default 20,000,000
