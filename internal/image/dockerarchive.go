@@ -83,7 +83,7 @@ func savedImage(ctx context.Context, a *archive, choice string, o Options) (*Ima
 		return nil, fmt.Errorf("manifest.json lists %d layers, the configuration %d", len(m.Layers), len(ids))
 	}
 	img.ConfigDigest, img.Tags = digest, m.RepoTags
-	by := img.Config.createdBy(len(ids))
+	by := createdBy(&img.Config, len(ids))
 	for i, name := range m.Layers {
 		l, err := a.layer(name, o.Limits)
 		if err != nil {

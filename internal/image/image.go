@@ -9,7 +9,8 @@ import (
 	"fmt"
 	"io"
 	"sync"
-	"time"
+
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
 // Image is one opened image of one platform. Its fields are read-only. Layers
@@ -66,37 +67,12 @@ type Layer struct {
 	mu       sync.Mutex
 }
 
-// Config is what the image's configuration says about the image and how it is
-// to be run.
-type Config struct {
-	Created                   time.Time // zero when missing or unreadable
-	Author                    string
-	Architecture, OS, Variant string
-	User                      string
-	WorkingDir                string
-	StopSignal                string
-	Env                       []string
-	Entrypoint, Cmd           []string
-	Shell, OnBuild            []string
-	ExposedPorts, Volumes     []string // sorted
-	Labels                    map[string]string
-	Healthcheck               *Healthcheck
-	History                   []History
-}
-
-// Healthcheck is the command that tells whether a container is well.
-type Healthcheck struct {
-	Test                                          []string
-	Interval, Timeout, StartPeriod, StartInterval time.Duration
-	Retries                                       int
-}
-
-// History is one step of the image's making.
-type History struct {
-	Created                    time.Time // zero when missing or unreadable
-	CreatedBy, Author, Comment string
-	EmptyLayer                 bool
-}
+// The configuration is in the terms of the inventory.
+type (
+	Config      = inventory.Config
+	Healthcheck = inventory.Healthcheck
+	History     = inventory.History
+)
 
 // Problem is something of a directory that could not be read.
 type Problem struct {

@@ -72,7 +72,7 @@ func legacyImage(ctx context.Context, a *archive, choice string, o Options) (*Im
 				Created: parseTime(j.Created), Author: j.Author,
 				OS: j.OS, Architecture: j.Architecture, Variant: j.Variant,
 			}
-			img.Config.run(j.Config)
+			running(&img.Config, j.Config)
 			if j.OS != "" && j.Architecture != "" {
 				img.Platform = Platform{j.OS, j.Architecture, j.Variant}.normal()
 			}

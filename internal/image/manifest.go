@@ -206,11 +206,12 @@ func parseConfig(raw []byte) (Config, []string, error) {
 			Author: h.Author, Comment: h.Comment, EmptyLayer: h.EmptyLayer,
 		})
 	}
-	c.run(f.Config)
+	running(&c, f.Config)
 	return c, f.RootFS.DiffIDs, nil
 }
 
-func (c *Config) run(r *runConfig) {
+// running takes what the configuration says of how the image runs.
+func running(c *Config, r *runConfig) {
 	if r == nil {
 		return
 	}
@@ -246,7 +247,7 @@ func parseTime(s string) time.Time {
 
 // createdBy gives each of n layers its instruction. When the history does not
 // fit, none gets one: a wrong instruction would blame the wrong person.
-func (c *Config) createdBy(n int) []string {
+func createdBy(c *Config, n int) []string {
 	by := make([]string, 0, n)
 	for _, h := range c.History {
 		if !h.EmptyLayer {

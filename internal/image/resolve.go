@@ -175,7 +175,7 @@ func (r *resolver) build(ctx context.Context, doc document) (*Image, error) {
 	}
 	img.ConfigDigest, img.MediaType, img.Annotations = doc.Config.Digest, doc.mediaType(), doc.Annotations
 	img.close = r.content.Close
-	by := img.Config.createdBy(len(ids))
+	by := createdBy(&img.Config, len(ids))
 	for i, d := range doc.Layers {
 		if d.Size > r.o.Limits.BlobBytes {
 			return nil, &LimitError{"layer " + d.Digest, "BlobBytes", r.o.Limits.BlobBytes}

@@ -5,7 +5,7 @@ import "time"
 // Config is what an image configuration says, in the terms of the OCI image
 // specification.
 type Config struct {
-	Created      string            `json:"created,omitempty"`
+	Created      time.Time         `json:"created,omitzero"` // zero when missing or unreadable
 	Author       string            `json:"author,omitempty"`
 	OS           string            `json:"os,omitempty"`
 	Architecture string            `json:"architecture,omitempty"`
@@ -27,21 +27,22 @@ type Config struct {
 
 // Healthcheck is the image's health check.
 type Healthcheck struct {
-	Test        []string      `json:"test,omitempty"`
-	Interval    time.Duration `json:"interval,omitempty"`
-	Timeout     time.Duration `json:"timeout,omitempty"`
-	StartPeriod time.Duration `json:"startPeriod,omitempty"`
-	Retries     int           `json:"retries,omitempty"`
+	Test          []string      `json:"test,omitempty"`
+	Interval      time.Duration `json:"interval,omitempty"`
+	Timeout       time.Duration `json:"timeout,omitempty"`
+	StartPeriod   time.Duration `json:"startPeriod,omitempty"`
+	StartInterval time.Duration `json:"startInterval,omitempty"`
+	Retries       int           `json:"retries,omitempty"`
 }
 
 // History is one step of the image's making; every step that is not empty
 // made one layer.
 type History struct {
-	Created    string `json:"created,omitempty"`
-	CreatedBy  string `json:"createdBy,omitempty"`
-	Author     string `json:"author,omitempty"`
-	Comment    string `json:"comment,omitempty"`
-	EmptyLayer bool   `json:"emptyLayer,omitempty"`
+	Created    time.Time `json:"created,omitzero"` // zero when missing or unreadable
+	CreatedBy  string    `json:"createdBy,omitempty"`
+	Author     string    `json:"author,omitempty"`
+	Comment    string    `json:"comment,omitempty"`
+	EmptyLayer bool      `json:"emptyLayer,omitempty"`
 }
 
 // LayerInfo is what an image says of one of its layers.
