@@ -3,6 +3,7 @@ package dpkg
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 const maxFiles = 1_000_000
 
 // readList appends what a NAME[:ARCH].list says: one absolute path per line.
-func readList(path, name string, data []byte, out *inventory.Record) error {
+func readList(file, name string, data []byte, out *inventory.Record) error {
 	paths := make([]string, 0, bytes.Count(data, []byte{'\n'})+1)
 	var err error
 	for line := range strings.Lines(string(data)) {
@@ -25,13 +26,13 @@ func readList(path, name string, data []byte, out *inventory.Record) error {
 			paths = append(paths, p)
 		}
 	}
-	own(path, name, paths, out)
+	own(file, name, paths, out)
 	return err
 }
 
 // readSums appends what a NAME.md5sums says: a digest, two blanks and a
 // relative path per line. It knows no directories and no configuration files.
-func readSums(path, name string, data []byte, out *inventory.Record) error {
+func readSums(file, name string, data []byte, out *inventory.Record) error {
 	paths := make([]string, 0, bytes.Count(data, []byte{'\n'})+1)
 	var bad badEntries
 	for line := range strings.Lines(string(data)) {
@@ -51,24 +52,26 @@ func readSums(path, name string, data []byte, out *inventory.Record) error {
 		}
 		paths = append(paths, p)
 	}
-	own(path, name, paths, out)
+	own(file, name, paths, out)
 	return bad.err()
 }
 
-func own(path, name string, paths []string, out *inventory.Record) {
+func own(file, name string, paths []string, out *inventory.Record) {
 	name, arch, _ := strings.Cut(name, ":")
 	files := inventory.NewFileList(withoutParents(paths))
 	if files.Len() == 0 {
 		return
 	}
-	out.Owned = append(out.Owned, inventory.Ownership{Path: path, Type: "deb", Name: name, Arch: arch, Files: files})
+	out.Owned = append(out.Owned, inventory.Ownership{Path: file, Type: "deb", Name: name, Arch: arch, Files: files})
 }
 
 // relative makes a path of a list one of the file table; "" if it is none.
 func relative(p string) string {
-	p = strings.TrimPrefix(strings.TrimPrefix(p, "."), "/")
-	p = strings.TrimRight(p, "/")
-	if p == "." || strings.Contains(p, "//") || strings.HasPrefix(p, "../") || strings.Contains(p, "/../") || strings.IndexByte(p, 0) >= 0 {
+	p = strings.Trim(strings.TrimPrefix(p, "./"), "/")
+	if strings.HasPrefix(p, ".") || strings.Contains(p, "/.") || strings.Contains(p, "//") {
+		p = path.Clean("/" + p)[1:]
+	}
+	if strings.IndexByte(p, 0) >= 0 {
 		return ""
 	}
 	return p
