@@ -116,7 +116,8 @@ func mergeLayers(layers []Layer, paths map[string]*presence) *Table {
 	var stack []hiding
 	for group := m.next(); group != nil; group = m.next() {
 		path := group[0].path
-		for len(stack) > 0 && !isBelow(path, stack[len(stack)-1].path) {
+		// a marker beside an entry that is no directory comes as a second group of its path
+		for len(stack) > 0 && !isBelow(path, stack[len(stack)-1].path) && string(path) != string(stack[len(stack)-1].path) {
 			stack = stack[:len(stack)-1]
 		}
 		above := 0
