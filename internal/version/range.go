@@ -51,7 +51,8 @@ func (e *RangeError) Error() string {
 //
 // In every scheme plain comparators are read as advisories write them: ">= 1.0,
 // < 2.0", "= 1.0 || > 3" with the operators < << <= = == >= >> > != <>, a comma
-// or white space for "and" and || for "or". "*" is every version.
+// or white space for "and" and || for "or". "*" is every version; the empty range
+// is so, too, where the tool takes it (PEP440, NPM, Conan), and an error elsewhere.
 //
 // The error, always a [*RangeError], names the limit for a range longer than
 // [MaxRangeLength] bytes, of more than 1000 comparators or nested deeper than 32.
@@ -67,8 +68,6 @@ func ParseRange(scheme Scheme, s string) (Range, error) {
 		p.fail("the scheme is unknown")
 	case t == "" && scheme != PEP440 && scheme != NPM && scheme != Conan:
 		p.fail("it is empty")
-	case t == "*" || t == "":
-		e = allOf{}
 	default:
 		e = p.parse(t)
 	}

@@ -10,7 +10,7 @@ func (p *rangeParser) pep440(s string) expr {
 		set := pepSet{}
 		for clause := range strings.SplitSeq(alternative, ",") {
 			clause = strings.Trim(strings.TrimSpace(clause), "()")
-			if clause == "" {
+			if clause == "" || clause == "*" {
 				continue
 			}
 			set.all = append(set.all, p.pepClauses(&set, clause)...)
@@ -168,7 +168,7 @@ func pepPrefix(v, w *pepVersion, n int, numbers bool) bool {
 	if numbers || w.stage == 0 && !w.isPost {
 		return true
 	}
-	if len(v.release) > n {
+	if len(v.release)+v.zeros > n {
 		return false
 	}
 	if w.stage != 0 && (v.stage != w.stage || v.pre != w.pre) {

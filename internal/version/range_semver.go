@@ -201,9 +201,13 @@ func (p *rangeParser) partial(s string) (v *semver, parts int) {
 		return &semver{}, 0
 	}
 	if wild || len(numbers) < 3 {
+		if strings.HasPrefix(tail, "-") || !allDigits(strings.Join(numbers, "")) {
+			p.fail("a pre-release needs three numbers before it")
+			return nil, 0
+		}
 		tail = ""
 	}
 	f := p.version(strings.Join(numbers, ".") + tail)
 	v, _ = f.(*semver)
-	return v, len(numbers)
+	return v, min(len(numbers), 3)
 }
