@@ -1,0 +1,217 @@
+package java
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+)
+
+// layerDir is the unpacked content of a layer of the corpus of real images.
+func layerDir(t testing.TB, layer string) string {
+	t.Helper()
+	corpus := os.Getenv("TIDEWAITER_CORPUS")
+	if corpus == "" {
+		t.Skip("TIDEWAITER_CORPUS is not set: no real images to compare with")
+	}
+	dir := filepath.Join(corpus, ".work", "layers", layer, "fs")
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no unpacked layer %s: %v", layer, err)
+	}
+	return dir
+}
+
+// analyzeDir runs an analyzer over the regular files of a directory it wants.
+func analyzeDir(t testing.TB, a analyze.Analyzer, dir string) *inventory.Record {
+	t.Helper()
+	out := &inventory.Record{Analyzer: a.Name()}
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		rel, err := filepath.Rel(dir, p)
+		if err != nil {
+			return err
+		}
+		f, err := os.Open(p)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		head := make([]byte, analyze.SniffLen)
+		n, _ := f.Read(head)
+		e := analyze.Entry{Path: filepath.ToSlash(rel), Mode: info.Mode(), Size: info.Size(), Kind: analyze.Sniff(rel, head[:n])}
+		if a.Wants(e) == analyze.Ignore {
+			return nil
+		}
+		return a.Analyze(t.Context(), analyze.NewFileSet(&analyze.File{Entry: e, ReaderAt: f}), out)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// repositoryTruth reads Debian's Maven repository: links from the place of an
+// artifact, group/artifact/version/, to the archive. It returns the artifacts
+// of each archive, by the archive's path.
+func repositoryTruth(t *testing.T, dir string) map[string][]coordinates {
+	t.Helper()
+	truth := map[string][]coordinates{}
+	repo := filepath.Join(dir, "usr/share/maven-repo")
+	err := filepath.WalkDir(repo, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(p, ".jar") {
+			return err
+		}
+		rel, err := filepath.Rel(repo, p)
+		if err != nil {
+			return err
+		}
+		parts := strings.Split(filepath.ToSlash(rel), "/")
+		n := len(parts)
+		c := coordinates{strings.Join(parts[:n-3], "."), parts[n-3], parts[n-2]}
+		target := p
+		for range 10 {
+			link, err := os.Readlink(target)
+			if err != nil {
+				break
+			}
+			if filepath.IsAbs(link) {
+				target = filepath.Join(dir, link)
+			} else {
+				target = filepath.Join(filepath.Dir(target), link)
+			}
+		}
+		if rel, err = filepath.Rel(dir, target); err != nil {
+			return err
+		}
+		truth[filepath.ToSlash(rel)] = append(truth[filepath.ToSlash(rel)], c)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return truth
+}
+
+// TestDebianJars compares every archive of an image with the coordinates under
+// which the distribution's own Maven repository has it.
+func TestDebianJars(t *testing.T) {
+	dir := layerDir(t, "java-debs")
+	truth := repositoryTruth(t, dir)
+	rec := analyzeDir(t, Analyzer{}, dir)
+	for _, p := range rec.Problems {
+		t.Errorf("problem: %+v", p)
+	}
+	own, right, version := 0, 0, 0
+	seen := map[string]bool{}
+	for _, p := range rec.Packages {
+		if p.Inner != "" || p.Type != "maven" {
+			continue
+		}
+		if seen[p.Path] {
+			t.Errorf("%s has two identities", p.Path)
+		}
+		seen[p.Path] = true
+		want := truth[p.Path]
+		if want == nil {
+			t.Logf("no truth: %s = %s:%s:%s", p.Path, p.Namespace, p.Name, p.Version)
+			continue
+		}
+		own++
+		ga, v := false, false
+		for _, c := range want {
+			if c.group == p.Namespace && c.artifact == p.Name {
+				ga = true
+				v = v || c.version == p.Version || equal(components(c.version), components(p.Version))
+			}
+		}
+		if ga {
+			right++
+		}
+		if v {
+			version++
+		}
+		if !ga || !v {
+			t.Logf("%s = %s:%s:%s by %s, want one of %s", p.Path, p.Namespace, p.Name, p.Version, p.Technique, fmt.Sprint(want))
+		}
+	}
+	for p := range truth {
+		if !seen[p] {
+			if _, err := os.Lstat(filepath.Join(dir, p)); err == nil {
+				t.Errorf("%s not found", p)
+			}
+		}
+	}
+	t.Logf("%d archives with known coordinates: %d group and artifact right, %d version too", own, right, version)
+}
+
+// TestDerivedIdentity hides the pom of every archive that has one and checks
+// that the other rules conclude the same, or leave the group out.
+func TestDerivedIdentity(t *testing.T) {
+	dir := os.Getenv("TIDEWAITER_JARS")
+	if dir == "" {
+		dir = layerDir(t, "java-debs")
+	}
+	total, exact, groupless, wrong, versions := 0, 0, 0, 0, 0
+	var lines []string
+	err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || !strings.HasSuffix(p, ".jar") {
+			return nil
+		}
+		data, err := os.ReadFile(p)
+		if err != nil {
+			return err
+		}
+		a, err := openArchive(memory(data))
+		if err != nil {
+			return nil
+		}
+		w := &walk{ctx: t.Context(), out: &inventory.Record{}, file: analyze.NewFile(analyze.Entry{Path: p}, data)}
+		c, err := w.contents(a)
+		if err != nil {
+			return err
+		}
+		n := nested{src: memory(data), name: p}
+		poms := w.poms(a, &c, n)
+		if len(poms) != 1 {
+			return nil
+		}
+		cl := clues{path: filepath.Base(p), file: parseFileName(p), has: a.has}
+		if c.manifest != nil {
+			cl.manifest = parseManifest(w.read(a, c.manifest, n, maxManifest))
+		}
+		id, _ := cl.identify()
+		total++
+		switch {
+		case id.group == poms[0].group && id.artifact == poms[0].artifact:
+			exact++
+		case id.group == "" && id.artifact == poms[0].artifact:
+			groupless++
+		default:
+			wrong++
+			lines = append(lines, fmt.Sprintf("%s: %s, pom %s", filepath.Base(p), id.coordinates, poms[0].coordinates))
+		}
+		if id.version == poms[0].version {
+			versions++
+		} else {
+			lines = append(lines, fmt.Sprintf("version %s: %s, pom %s", filepath.Base(p), id.coordinates, poms[0].coordinates))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	t.Logf("%d archives: %d as their pom says, %d without group, %d otherwise; %d versions as the pom\n%s", total, exact, groupless, wrong, versions, strings.Join(lines, "\n"))
+}

@@ -1,0 +1,30 @@
+package java
+
+import "fmt"
+
+// Bounds on one file of a layer, with everything nested in it.
+const (
+	maxDepth     = 32        // archives within archives
+	maxEntries   = 1_000_000 // entries of all central directories together
+	maxDirectory = 128 << 20 // bytes of one central directory
+	maxInflated  = 2 << 30   // bytes inflated in all
+	maxLive      = 128 << 20 // bytes of nested archives held in memory at one time
+	maxRatio     = 200       // inflated to packed bytes of a nested archive of more than 1 MiB
+	maxProblems  = 100       // problems listed; one more says that there were others
+
+	maxManifest   = 256 << 10 // bytes read of a manifest; what identifies stands in its first section
+	maxProperties = 64 << 10
+	maxPom        = 4 << 20
+	maxDepends    = 2000 // dependencies listed of one pom.xml
+	maxValue      = 256  // bytes of a name or version
+)
+
+// limitError says that a bound was reached.
+type limitError struct {
+	name  string
+	limit int64
+}
+
+func (e *limitError) Error() string {
+	return fmt.Sprintf("%s is over the limit of %d", e.name, e.limit)
+}
