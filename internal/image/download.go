@@ -24,6 +24,7 @@ type download struct {
 
 	off    int64 // bytes given so far
 	body   *stallReader
+	skip   int64 // what body brings again before the byte at off
 	broken int   // breaks in a row that brought little
 	mark   int64 // off at the last break
 }
@@ -47,12 +48,21 @@ func (d *download) Read(p []byte) (int, error) {
 				return 0, err
 			}
 		}
-		n, err := d.body.Read(p)
-		d.off += int64(n)
+		var n int
+		var err error
+		if d.skip > 0 {
+			var skipped int64
+			skipped, err = io.CopyN(io.Discard, d.body, d.skip)
+			d.skip -= skipped
+		}
+		if err == nil {
+			n, err = d.body.Read(p)
+			d.off += int64(n)
+		}
 		if err == nil || n > 0 {
 			return n, nil // an error comes again
 		}
-		if err == io.EOF && (d.size < 0 || d.off >= d.size) {
+		if err == io.EOF && d.skip == 0 && (d.size < 0 || d.off >= d.size) {
 			return 0, io.EOF
 		}
 		if err := d.recover(err); err != nil {
@@ -78,7 +88,7 @@ func (d *download) recover(err error) error {
 	if d.broken++; d.broken > d.o.Retries {
 		return fmt.Errorf("%s: broken off at byte %d of %d, %d times: %w", d.what, d.off, d.size, d.broken, err)
 	}
-	return sleep(d.ctx, backoff(d.broken-1))
+	return sleep(d.ctx, d.o.backoff(d.broken-1))
 }
 
 // connect asks for the rest of the blob.
@@ -98,11 +108,7 @@ func (d *download) connect() error {
 		return err
 	}
 	b := &stallReader{r: resp.Body, ctx: ctx, cancel: cancel, after: d.o.Timeouts.Stall}
-	skip, err := d.accept(resp)
-	if err == nil && skip > 0 {
-		_, err = io.CopyN(io.Discard, b, skip)
-	}
-	if err != nil {
+	if d.skip, err = d.accept(resp); err != nil {
 		b.Close()
 		return err
 	}

@@ -75,7 +75,7 @@ type retrier struct {
 
 func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.URL.Scheme != "https" && (!t.o.PlainHTTP || t.https) {
-		return nil, fmt.Errorf("%s: plain HTTP is used only when asked (--plain-http)", req.URL.Host)
+		return nil, fmt.Errorf("%s: %w", req.URL.Host, errPlainHTTP)
 	}
 	if req.Header.Get("User-Agent") != t.o.UserAgent {
 		req = req.Clone(req.Context())
@@ -100,7 +100,7 @@ func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			return t.check(resp)
 		}
-		wait := backoff(n)
+		wait := t.o.backoff(n)
 		if resp != nil {
 			asked := retryAfter(resp.Header.Get("Retry-After"), time.Now())
 			if asked > t.o.Timeouts.RetryAfter {
@@ -163,8 +163,8 @@ func again(resp *http.Response, err error) bool {
 
 // backoff is 0.25 s, 0.5 s, 1 s … up to 8 s, and up to a quarter more or less
 // so that many clients do not come back together.
-func backoff(n int) time.Duration {
-	d := 250 * time.Millisecond << min(n, 5)
+func (o Options) backoff(n int) time.Duration {
+	d := o.firstWait << min(n, 5)
 	return d*3/4 + rand.N(d/2)
 }
 
@@ -207,6 +207,8 @@ func checkRedirect(req *http.Request, via []*http.Request) error {
 	}
 	return nil
 }
+
+var errPlainHTTP = errors.New("plain HTTP is used only when asked (--plain-http)")
 
 var errPrivateAddress = errors.New("this machine and private networks are not allowed here")
 

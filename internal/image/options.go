@@ -39,6 +39,8 @@ type Options struct {
 
 	// anyAddress lets tests serve foreign layers from this machine.
 	anyAddress bool
+	// firstWait is how long to wait before the first retry; tests are in a hurry.
+	firstWait time.Duration
 }
 
 // Timeouts bounds waiting. Zero fields have the values given.
@@ -75,6 +77,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Retries = max(o.Retries, 0)
 	setDefault(&o.UserAgent, "tidewaiter")
+	setDefault(&o.firstWait, 250*time.Millisecond)
 	setDefault(&o.TempDir, os.TempDir())
 
 	t := &o.Timeouts

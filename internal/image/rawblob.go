@@ -28,9 +28,9 @@ func (b *rawBlob) Read(p []byte) (int, error) {
 	}
 	switch size := b.layer.Size; {
 	case size >= 0 && b.n > size:
-		err = &SizeError{What: b.layer.String(), Want: size, Got: b.n}
+		err = &SizeError{What: "blob", Want: size, Got: b.n}
 	case b.n > b.limit:
-		err = &LimitError{b.layer.String(), "BlobBytes", b.limit}
+		err = &LimitError{"the blob", "BlobBytes", b.limit}
 	}
 	if b.sum != nil {
 		b.sum.Write(p[:n])
@@ -61,7 +61,7 @@ func (b *rawBlob) start(kind compression, head []byte, s *Stream) {
 func (b *rawBlob) verify(s *Stream, kind compression) error {
 	l := b.layer
 	if l.Size >= 0 && b.n != l.Size {
-		return &SizeError{What: l.String(), Want: l.Size, Got: b.n}
+		return &SizeError{What: "blob", Want: l.Size, Got: b.n}
 	}
 	if b.sum == nil {
 		return nil

@@ -107,6 +107,14 @@ func loginError(err error) error {
 		if kind != nil {
 			err = fmt.Errorf("%w: %w", kind, err)
 		}
+		return err
+	}
+	var u *url.Error
+	if errors.As(err, &u) { // of several attempts the first, which was over https
+		if errors.Is(err, errPlainHTTP) && strings.Contains(u.Err.Error(), "HTTP response to HTTPS client") {
+			return fmt.Errorf("it speaks plain HTTP only: %w", errPlainHTTP)
+		}
+		return u.Err
 	}
 	return err
 }
@@ -166,7 +174,7 @@ func (r *registry) get(ctx context.Context, id string) (raw []byte, digest strin
 	req.Header.Set("Accept", strings.Join([]string{typeOCIIndex, typeOCIManifest, typeDockerList, typeDockerManifest}, ", "))
 	resp, err := r.client.Do(req)
 	if err != nil {
-		return nil, "", r.explain(err)
+		return nil, "", loginError(err)
 	}
 	body := &stallReader{r: resp.Body, ctx: ctx, cancel: giveUp, after: r.o.Timeouts.Stall}
 	defer body.Close()
@@ -187,21 +195,12 @@ func (r *registry) get(ctx context.Context, id string) (raw []byte, digest strin
 	return raw, digest, nil
 }
 
-// explain makes an error of the HTTP client shorter.
-func (r *registry) explain(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return loginError(u.Err)
-	}
-	return loginError(err)
-}
-
 func (r *registry) blob(ctx context.Context, d descriptor) (io.ReadCloser, error) {
 	b, err := openDownload(ctx, &download{
-		client: r.client, url: r.base + "/blobs/" + d.Digest, what: d.Digest, size: d.Size, o: r.o,
+		client: r.client, url: r.base + "/blobs/" + d.Digest, what: "blob", size: d.Size, o: r.o,
 	})
 	if err != nil {
-		return nil, r.explain(err)
+		return nil, loginError(err)
 	}
 	return b, nil
 }
@@ -230,7 +229,7 @@ func foreignBlobs(o Options) func(context.Context, descriptor, string) (io.ReadC
 		}
 		t.DisableKeepAlives = true
 		client := &http.Client{Transport: &retrier{next: t, o: o, https: true}, CheckRedirect: checkRedirect}
-		return openDownload(ctx, &download{client: client, url: address, what: d.Digest, size: d.Size, o: o})
+		return openDownload(ctx, &download{client: client, url: address, what: "blob", size: d.Size, o: o})
 	}
 }
 

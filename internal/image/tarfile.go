@@ -53,7 +53,10 @@ func indexArchive(f *os.File, limits Limits) (*archive, error) {
 		switch h.Typeflag {
 		case tar.TypeReg, tar.TypeRegA: //nolint:staticcheck // old archives have it
 		case tar.TypeSymlink:
-			e.link = inside(path.Join(path.Dir(name), h.Linkname))
+			e.link = inside(h.Linkname)
+			if !path.IsAbs(h.Linkname) {
+				e.link = inside(path.Join("/", path.Dir(name), h.Linkname))
+			}
 		case tar.TypeLink:
 			e.link = inside(h.Linkname)
 		default:
@@ -93,7 +96,7 @@ func (a *archive) find(name string) (archiveEntry, error) {
 		e, ok := a.entries[at]
 		switch {
 		case !ok:
-			return e, fmt.Errorf("%s: %w", shorten(name), errNoEntry)
+			return e, fmt.Errorf("%s: %w", shorten(at), errNoEntry)
 		case e.twice:
 			return e, fmt.Errorf("%s: the archive holds this name twice", shorten(name))
 		case e.link == "":
