@@ -8,11 +8,11 @@ import (
 // composerVersion is a version in the normal form of Composer's VersionParser,
 // compared by the rules of PHP's version_compare.
 type composerVersion struct {
-	branch  string // of dev-branch, which has no number
-	numbers []string
-	stage   int8 // composerStable or one of the others
-	counts  []string
-	dev     bool // the version under development: 1.2.x-dev, 1.0-beta1-dev
+	branch  string   // of dev-branch, which has no number
+	numbers []string // as written, "0" where none was
+	stage   int8     // composerStable or one of the others
+	counts  []string // as written, with the dot or hyphen before each
+	dev     bool     // the version under development: 1.2.x-dev, 1.0-beta1-dev
 }
 
 // Stages in the order of version_compare.
@@ -85,7 +85,7 @@ func composerNumbers(s string) (numbers []string, rest string, ok bool) {
 		if e == start {
 			break
 		}
-		numbers = append(numbers, trimZeros(s[start:e]))
+		numbers = append(numbers, s[start:e])
 		i = e
 		if len(numbers) == 1 && i > 5 {
 			return nil, "", false
@@ -95,7 +95,7 @@ func composerNumbers(s string) (numbers []string, rest string, ok bool) {
 		return nil, "", false
 	}
 	for len(numbers) < 4 {
-		numbers = append(numbers, "")
+		numbers = append(numbers, "0")
 	}
 	return numbers, s[i:], true
 }
@@ -124,7 +124,7 @@ func composerDate(s string) (numbers []string, rest string, ok bool) {
 		}
 	}
 	for part := range strings.FieldsFuncSeq(s[:i], func(r rune) bool { return r < '0' || r > '9' }) {
-		numbers = append(numbers, trimZeros(part))
+		numbers = append(numbers, part)
 	}
 	return numbers, s[i:], true
 }
@@ -168,7 +168,7 @@ func (v *composerVersion) modifier(s string) bool {
 			if e == i {
 				break
 			}
-			counts = append(counts, trimZeros(rest[i:e]))
+			counts = append(counts, rest[:e])
 			rest = rest[e:]
 		}
 		if tail, isDev := composerDevTail(rest); tail == "" {
@@ -210,7 +210,7 @@ func composerBranch(s string) *composerVersion {
 		case i == 4:
 			return nil
 		case allDigits(part):
-			v.numbers = append(v.numbers, trimZeros(part))
+			v.numbers = append(v.numbers, part)
 		case i > 0 && (part == "x" || part == "*"):
 			v.numbers = append(v.numbers, composerX)
 		default:
@@ -234,7 +234,7 @@ func (v *composerVersion) compare(o form) int {
 		return strings.Compare(v.branch, w.branch)
 	}
 	for i := range min(len(v.numbers), len(w.numbers)) {
-		if c := compareTrimmed(v.numbers[i], w.numbers[i]); c != 0 {
+		if c := compareNumbers(v.numbers[i], w.numbers[i]); c != 0 {
 			return c
 		}
 	}
@@ -247,7 +247,12 @@ func (v *composerVersion) compare(o form) int {
 	if c := compareRanks(v.stage, w.stage); c != 0 {
 		return c
 	}
-	if c := compareLists(v.counts, w.counts); c != 0 {
+	for i := range min(len(v.counts), len(w.counts)) {
+		if c := compareNumbers(strings.TrimLeft(v.counts[i], ".-"), strings.TrimLeft(w.counts[i], ".-")); c != 0 {
+			return c
+		}
+	}
+	if c := cmp.Compare(len(v.counts), len(w.counts)); c != 0 {
 		return c
 	}
 	if v.dev != w.dev {
@@ -267,7 +272,7 @@ func (v *composerVersion) canonical() string {
 		if i > 0 {
 			b.WriteByte('.')
 		}
-		b.WriteString(decimal(n))
+		b.WriteString(n)
 	}
 	switch v.stage {
 	case composerAlpha:
@@ -280,10 +285,10 @@ func (v *composerVersion) canonical() string {
 		b.WriteString("-patch")
 	}
 	for i, n := range v.counts {
-		if i > 0 {
-			b.WriteByte('.')
+		if i == 0 {
+			n = strings.TrimLeft(n, ".-")
 		}
-		b.WriteString(decimal(n))
+		b.WriteString(n)
 	}
 	if v.dev {
 		b.WriteString("-dev")

@@ -22,9 +22,15 @@ type conanItem struct {
 }
 
 // parseConan reads letters, digits and _.+- as Conan allows them in a reference.
+// Items that begin with a sign are refused: Python would read numbers from them.
 func parseConan(s string) (form, string) {
-	if !only(s, "_.+-") {
+	switch {
+	case !only(s, "_.+-"):
 		return nil, "it holds a character other than letters, digits and _.+-"
+	case !isAlnum(s[0]) && s[0] != '_':
+		return nil, "it does not begin with a letter, digit or underscore"
+	case strings.Contains(s, "--"), strings.Contains(s, ".-"), strings.Contains(s, ".+"), strings.Contains(s, "++"), strings.Contains(s, "+-"), strings.Contains(s, "-+"):
+		return nil, "two separators follow each other"
 	}
 	v := &conanVersion{}
 	if i := strings.LastIndexByte(s, '+'); i >= 0 {

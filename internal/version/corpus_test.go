@@ -17,9 +17,9 @@ func real(tb testing.TB, s Scheme) []string {
 		name = string(RPM)
 	case Portage:
 		name = string(APK)
-	case SemVer, Swift, Pub, Hex:
+	case SemVer, Swift, Pub, Hex, Conan:
 		name = string(Cargo)
-	case Conan, Generic:
+	case Generic:
 		name = string(Opam)
 	}
 	b, err := os.ReadFile(filepath.Join("testdata", "real", name+".txt"))

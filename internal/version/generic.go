@@ -62,7 +62,7 @@ func parseGeneric(s string) (form, string) {
 			i++
 		}
 	}
-	return v, ""
+	return &v, ""
 }
 
 // genericRank tells a word that announces a release from others. A single letter
@@ -80,8 +80,8 @@ func genericRank(word string, beforeDigit bool) int8 {
 	return genericWord
 }
 
-func (v genericVersion) compare(o form) int {
-	w := o.(genericVersion)
+func (p *genericVersion) compare(o form) int {
+	v, w := *p, *o.(*genericVersion)
 	for i := range max(len(v), len(w)) {
 		var a, b genericToken
 		if i < len(v) {

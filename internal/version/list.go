@@ -21,7 +21,7 @@ func parseList(s, separators string) (form, string) {
 		}
 		v = append(v, trimZeros(s[i:e]))
 		if i = e; i == len(s) {
-			return v, ""
+			return &v, ""
 		}
 		if s[i] != separators[0] && s[i] != separators[len(separators)-1] {
 			return nil, "it is not a list of numbers separated by " + separators
@@ -29,7 +29,7 @@ func parseList(s, separators string) (form, string) {
 	}
 }
 
-func (v listVersion) compare(o form) int { return compareLists(v, o.(listVersion)) }
+func (v *listVersion) compare(o form) int { return compareLists(*v, *o.(*listVersion)) }
 
 func compareLists(a, b []string) int {
 	for i := range min(len(a), len(b)) {

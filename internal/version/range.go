@@ -306,7 +306,7 @@ func (p *rangeParser) comparators(s string) func(func(comparatorText) bool) {
 			// Debian puts a comparator into parentheses, opam a version into quotes.
 			s = strings.TrimLeft(s, "(")
 			o, n := parseOp(s)
-			if n == 0 && s[0] == '~' && (p.scheme == APK || p.scheme == Portage) {
+			if n == 0 && byteAt(s, 0) == '~' && (p.scheme == APK || p.scheme == Portage) {
 				n = 1
 			}
 			operator := s[:n]

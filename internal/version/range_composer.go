@@ -98,18 +98,16 @@ func (p *rangeParser) composerClause(operator, text string) []expr {
 	if !ok {
 		return nil
 	}
-	shifted := strings.Count(strings.SplitN(text, "-", 2)[0], ".")
-	given := shifted + 1 // how many numbers, x included, are there
 	switch operator {
 	case "^", "~":
 		if v.branch != "" {
 			p.fail("a branch cannot stand after " + operator)
 			return nil
 		}
-		given = composerGiven(text)
+		given := composerGiven(text) // how many numbers, x included, are there
 		position := 0
 		if operator == "^" {
-			for position < min(given-1, 2) && v.numbers[position] == "" {
+			for position < min(given-1, 2) && trimZeros(v.numbers[position]) == "" {
 				position++
 			}
 		} else {
@@ -216,13 +214,13 @@ func (p *rangeParser) composerLow(v *composerVersion, bare bool) expr {
 // composerBelow is "older than the first development version after number n was
 // raised".
 func (p *rangeParser) composerBelow(v *composerVersion, n int) expr {
-	w := &composerVersion{numbers: make([]string, 4), stage: composerDev, dev: true}
+	w := &composerVersion{numbers: []string{"0", "0", "0", "0"}, stage: composerDev, dev: true}
 	for i := range w.numbers {
 		if i <= n && i < len(v.numbers) {
 			w.numbers[i] = v.numbers[i]
 		}
 	}
-	w.numbers[min(n, 3)] = increment(w.numbers[min(n, 3)])
+	w.numbers[min(n, 3)] = increment(trimZeros(w.numbers[min(n, 3)]))
 	return composerBound{less, w, w}
 }
 

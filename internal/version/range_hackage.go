@@ -1,6 +1,9 @@
 package version
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // hackage reads a version range of Cabal: comparators, "==1.2.*", "^>=1.2" and
 // sets of versions, joined by && and ||, with parentheses.
@@ -113,28 +116,25 @@ func (h *hackageParser) compared(o op, s string) expr {
 	if !ok {
 		return h.bound(o, s)
 	}
-	v, ok := h.version(prefix).(listVersion)
+	v, ok := h.version(prefix).(*listVersion)
 	if !ok {
 		return anyOf{}
 	}
 	if o != equal {
 		return h.fail("only == can stand before a wildcard")
 	}
-	high := append(listVersion(nil), v...)
+	high := slices.Clone(*v)
 	high[len(high)-1] = increment(high[len(high)-1])
-	return allOf{bound{greater | equal, v}, bound{less, high}}
+	return allOf{bound{greater | equal, v}, bound{less, &high}}
 }
 
 // major is ^>=: the same first two numbers, and not older.
 func (h *hackageParser) major(s string) expr {
-	v, ok := h.version(s).(listVersion)
+	v, ok := h.version(s).(*listVersion)
 	if !ok {
 		return anyOf{}
 	}
-	high := listVersion{v[0], ""}
-	if len(v) > 1 {
-		high[1] = v[1]
-	}
+	high := append(slices.Clone(*v), "")[:2]
 	high[1] = increment(high[1])
-	return allOf{bound{greater | equal, v}, bound{less, high}}
+	return allOf{bound{greater | equal, v}, bound{less, &high}}
 }

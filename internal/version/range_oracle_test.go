@@ -215,3 +215,44 @@ IO.stream(:stdio, :line) |> Enum.map(fn line ->
     if Version.match?(v, r), do: "+\n", else: "-\n"
   else :error -> "x\n" end
 end) |> IO.write`
+
+// TestCanonicalOracles compares normal forms with those of the tools.
+func TestCanonicalOracles(t *testing.T) {
+	for _, o := range []struct {
+		scheme  Scheme
+		command func(*testing.T) []string
+	}{
+		{PEP440, pythonOracle(`
+for line in sys.stdin:
+    try: print(str(Version(line.rstrip("\n"))))
+    except InvalidVersion: print("x")
+`)},
+		{Composer, composerOracle(`
+$parser = new Composer\Semver\VersionParser;
+while (($line = fgets(STDIN)) !== false) {
+  try { echo $parser->normalize(rtrim($line, "\n")), "\n"; } catch (UnexpectedValueException $e) { echo "x\n"; }
+}`)},
+	} {
+		t.Run(string(o.scheme), func(t *testing.T) {
+			command := o.command(t)
+			var lines []string
+			for _, p := range randomPairs(t, o.scheme, 4000) {
+				lines = append(lines, p.b)
+			}
+			answers := ask(t, command, lines)
+			agreed := 0
+			for i, line := range lines {
+				if _, err := Parse(o.scheme, line); err != nil {
+					continue
+				}
+				if got := Canonical(o.scheme, line); got != answers[i] {
+					t.Errorf("%s: the tool says %s, we %s", line, answers[i], got)
+				}
+				agreed++
+			}
+			if t.Logf("%d forms alike", agreed); agreed < 1000 {
+				t.Error("that is too few")
+			}
+		})
+	}
+}
