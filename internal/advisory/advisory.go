@@ -243,3 +243,11 @@ func IsCVE(id string) bool {
 	}
 	return true
 }
+
+// First returns the lowest fixed version, "" where none is known.
+func (f Fix) First() string {
+	if len(f.Versions) == 0 {
+		return ""
+	}
+	return f.Versions[0]
+}

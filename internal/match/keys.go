@@ -1,0 +1,140 @@
+package match
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/version"
+)
+
+// lookup is one question about a package: a key, and whose name and version
+// that key is about.
+type lookup struct {
+	key     advisory.Key
+	scheme  version.Scheme
+	names   advisory.Names // Binary or Source
+	version string
+}
+
+// State says why a package could not be judged, or not wholly.
+type State string
+
+// The states of a package besides "judged".
+const (
+	Judged        State = ""
+	NoVersion     State = "no-version"     // it has none: nothing can be compared
+	BadVersion    State = "bad-version"    // its version cannot be read
+	UnknownDistro State = "unknown-distro" // no publisher speaks of its distribution's release
+	UnknownType   State = "unknown-type"   // no publisher speaks of such packages
+	NoData        State = "no-data"        // a publisher does, but its data is not there
+	Stale         State = "stale"          // the data is older than its bound
+)
+
+// lookups returns what to ask about a package. Of an OS package it is the
+// package and its source in the stream of its distribution; of any other the
+// package in its ecosystem, or, failing an ecosystem, its CPEs.
+func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
+	if p.Version == "" {
+		return nil, NoVersion
+	}
+	scheme, known := version.SchemeOf(p.Type)
+	if p.OS() {
+		stream, ok := streamOf(p, d)
+		if !ok {
+			return nil, UnknownDistro
+		}
+		if !known {
+			return nil, UnknownType
+		}
+		out := []lookup{{advisory.Key{Stream: stream, Name: p.Name}, scheme, advisory.Binary, p.Version}}
+		src, srcVersion := cmp.Or(p.Source, p.Name), cmp.Or(p.SourceVersion, p.Version)
+		return append(out, lookup{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion}), Judged
+	}
+	switch p.Type {
+	case "generic", "binary", "":
+		var out []lookup
+		for _, c := range p.CPEs {
+			if vendor, product, v, ok := cpeParts(c); ok {
+				out = append(out, lookup{advisory.Key{Stream: "cpe", Name: vendor + ":" + product}, version.Generic, advisory.Binary, cmp.Or(v, p.Version)})
+			}
+		}
+		if len(out) == 0 {
+			return nil, UnknownType
+		}
+		return out, Judged
+	}
+	if !known {
+		return nil, UnknownType
+	}
+	return []lookup{{advisory.Key{Stream: p.Type, Name: EcosystemName(p)}, scheme, advisory.Binary, p.Version}}, Judged
+}
+
+// streamOf is the distribution stream of an OS package: its own, where an
+// SBOM or a package URL says one, else that of the image.
+func streamOf(p *inventory.Package, d *inventory.Distro) (string, bool) {
+	if p.Distro != "" {
+		id, v, _ := strings.Cut(p.Distro, ":")
+		codename := ""
+		if d != nil && d.ID == id {
+			codename = d.Codename
+		}
+		if codename == "" && v != "" && (v[0] < '0' || v[0] > '9') {
+			codename, v = v, ""
+		}
+		return advisory.DistroStream(id, v, codename)
+	}
+	if d != nil {
+		return advisory.DistroStream(d.ID, d.Version, d.Codename)
+	}
+	return "", false
+}
+
+// EcosystemName writes a language package's name as the keys of its stream
+// have it.
+func EcosystemName(p *inventory.Package) string {
+	name := p.Name
+	if p.Namespace != "" {
+		switch p.Type {
+		case "maven":
+			name = p.Namespace + ":" + p.Name
+		default:
+			name = p.Namespace + "/" + p.Name
+		}
+	}
+	return advisory.Name(p.Type, name)
+}
+
+// cpeParts reads vendor, product and version of a CPE 2.3 name.
+func cpeParts(cpe string) (vendor, product, version string, ok bool) {
+	f := splitCPE(cpe)
+	if len(f) < 6 || f[0] != "cpe" || f[1] != "2.3" {
+		return "", "", "", false
+	}
+	version = unescape(f[5])
+	if version == "*" || version == "-" {
+		version = ""
+	} else if len(f) > 6 && f[6] != "*" && f[6] != "-" && f[6] != "" {
+		version += unescape(f[6]) // an update such as p1 is part of the version
+	}
+	return f[3], f[4], version, true
+}
+
+// splitCPE splits at colons that are not escaped.
+func splitCPE(s string) []string {
+	var out []string
+	start := 0
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case ':':
+			out = append(out, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(out, s[start:])
+}
+
+func unescape(s string) string { return strings.ReplaceAll(s, "\\", "") }
