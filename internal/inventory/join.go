@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/spdx"
 )
 
 // join puts the facts of all layers together: what needs several files, or
@@ -335,7 +337,7 @@ func (j *joiner) licenses() {
 			}
 			expr, ok := memo[l.Raw]
 			if !ok {
-				expr, _ = normalizeLicense(l.Raw)
+				expr, _ = spdx.Normalize(l.Raw)
 				memo[l.Raw] = expr
 			}
 			l.Expression = expr

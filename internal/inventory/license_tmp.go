@@ -1,3 +1,0 @@
-package inventory
-
-func normalizeLicense(raw string) (string, bool) { return "", false }
