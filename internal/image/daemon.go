@@ -57,9 +57,8 @@ func openDaemon(ctx context.Context, ref Ref, o Options) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	a, err := indexArchive(f, o.Limits)
+	a, err := openTar(f, o.Limits)
 	if err != nil {
-		f.Close()
 		return nil, err
 	}
 	img, err := openSaved(ctx, a, "", o)

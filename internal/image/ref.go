@@ -165,7 +165,11 @@ func guessKind(f *os.File) (Kind, error) {
 	case !isTar(head):
 		return "", errors.New("neither an image archive (tar) nor an SBOM")
 	}
-	a, err := indexArchive(f, Limits{ArchiveEntries: 100_000})
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
+	a, err := indexArchive(f, fi.Size(), Options{}.withDefaults().Limits)
 	if err != nil {
 		return "", err
 	}

@@ -47,34 +47,27 @@ func openArchive(ctx context.Context, name string, o Options) (*archive, error) 
 	if err != nil {
 		return nil, err
 	}
-	a, err := func() (*archive, error) {
-		r := bufio.NewReaderSize(f, 256<<10)
-		head, err := r.Peek(sniffBytes)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		kind := sniff(head)
-		if kind == plain {
-			return indexArchive(f, o.Limits)
-		}
-		u, done, err := decompress(r, kind)
-		if err != nil {
-			return nil, err
-		}
-		defer done()
-		g, err := spool(ctx, u, o)
-		if err != nil {
-			return nil, err
-		}
-		f.Close()
-		f = g
-		return indexArchive(f, o.Limits)
-	}()
-	if err != nil {
+	head := make([]byte, sniffBytes)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && err != io.EOF {
 		f.Close()
 		return nil, err
 	}
-	return a, nil
+	kind := sniff(head[:n])
+	if kind == plain {
+		return openTar(f, o.Limits)
+	}
+	defer f.Close()
+	u, done, err := decompress(bufio.NewReaderSize(f, 256<<10), kind)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	g, err := spool(ctx, u, o)
+	if err != nil {
+		return nil, err
+	}
+	return openTar(g, o.Limits)
 }
 
 // guessCompressed looks at the names in a compressed tar, as far as needed.

@@ -13,7 +13,8 @@ import (
 // archive gives random access to the files of a tar that lies on disk. Its
 // headers are read once; data stays where it is.
 type archive struct {
-	f       *os.File
+	r       io.ReaderAt
+	close   func() error
 	entries map[string]archiveEntry
 }
 
@@ -26,16 +27,26 @@ type archiveEntry struct {
 // errNoEntry says that an archive or layout lacks a file.
 var errNoEntry = errors.New("no such file in it")
 
-// indexArchive reads the headers. It does not take f over.
-func indexArchive(f *os.File, limits Limits) (*archive, error) {
+// openTar indexes a file, which it takes over.
+func openTar(f *os.File, limits Limits) (*archive, error) {
 	fi, err := f.Stat()
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	if _, err := f.Seek(0, io.SeekStart); err != nil {
+	a, err := indexArchive(f, fi.Size(), limits)
+	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	a := &archive{f: f, entries: map[string]archiveEntry{}}
+	a.close = f.Close
+	return a, nil
+}
+
+// indexArchive reads the headers.
+func indexArchive(at io.ReaderAt, size int64, limits Limits) (*archive, error) {
+	f := io.NewSectionReader(at, 0, size)
+	a := &archive{r: at, entries: map[string]archiveEntry{}}
 	r := tar.NewReader(f)
 	for n := 0; ; n++ {
 		h, err := r.Next()
@@ -71,9 +82,9 @@ func indexArchive(f *os.File, limits Limits) (*archive, error) {
 		if e.off, err = f.Seek(0, io.SeekCurrent); err != nil {
 			return nil, err
 		}
-		if e.link == "" && e.size > fi.Size()-e.off {
+		if e.link == "" && e.size > size-e.off {
 			return nil, fmt.Errorf("%s: the archive ends %d bytes before the file does: %w",
-				shorten(name), e.size-(fi.Size()-e.off), io.ErrUnexpectedEOF)
+				shorten(name), e.size-(size-e.off), io.ErrUnexpectedEOF)
 		}
 		_, e.twice = a.entries[name]
 		a.entries[name] = e
@@ -113,10 +124,10 @@ func (a *archive) open(name string) (io.ReadCloser, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return io.NopCloser(io.NewSectionReader(a.f, e.off, e.size)), e.size, nil
+	return io.NopCloser(io.NewSectionReader(a.r, e.off, e.size)), e.size, nil
 }
 
-func (a *archive) Close() error { return a.f.Close() }
+func (a *archive) Close() error { return a.close() }
 
 // files is a place with named files: an archive or a folder.
 type files interface {
