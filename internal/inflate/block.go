@@ -127,7 +127,18 @@ func (z *Reader) fixedCodes() {
 	c.sort(lens[:fixedDists], 0, distSymbols[:])
 	c.build(z.dist[:], distRoot)
 	z.litMin = 7
-	z.fixed = true
+	z.fixed, z.flat = true, false
+}
+
+// isFlat says whether at least three quarters of a block's symbols are to be expected to be literals with codes of 8 bits, which have a share of 1/256 each.
+func isFlat(literals []uint8) bool {
+	n := 0
+	for _, bits := range literals {
+		if bits == 8 {
+			n++
+		}
+	}
+	return n >= 192
 }
 
 // preOrder is the order in which the lengths of the code-length code are sent (RFC 1951, 3.2.7).
@@ -176,6 +187,7 @@ func (z *Reader) dynamicCodes(b *bitReader) error {
 		return z.corrupt()
 	}
 	z.litMin = uint(lens[endOfBlock])
+	z.flat = isFlat(lens[:endOfBlock])
 	return nil
 }
 

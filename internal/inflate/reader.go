@@ -81,6 +81,7 @@ type Reader struct {
 
 	lit    litTable
 	dist   distTable
+	flat   bool // most symbols of the block are literals of 8 bits
 	litMin uint // fewest bits a literal/length code may be read from; see edge
 
 	histLen uint
