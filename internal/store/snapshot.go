@@ -1,0 +1,389 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+)
+
+// Snapshot is what was known at one generation. It answers match.Advisories
+// and match.Coverage. It is a value of a moment; take a new one to see more.
+type Snapshot struct {
+	db         *DB
+	Generation int64
+	At         time.Time
+	off        map[string]bool // sources whose records do not count
+	streams    map[string]streamState
+}
+
+type streamState struct{ known, stale bool }
+
+// SnapshotOptions choose what counts.
+type SnapshotOptions struct {
+	AsOf  time.Time                         // zero: now
+	Off   func(source string) bool          // nil: every source counts
+	Fresh func(source string) time.Duration // bound of age; nil or 0: none
+	Now   time.Time                         // for ages
+}
+
+// Snapshot fixes the generation that was in force.
+func (db *DB) Snapshot(ctx context.Context, o SnapshotOptions) (*Snapshot, error) {
+	s := &Snapshot{db: db, At: o.AsOf, off: map[string]bool{}, streams: map[string]streamState{}}
+	if s.At.IsZero() {
+		s.At = o.Now
+	}
+	q, args := "SELECT COALESCE(MAX(id), 0) FROM generations", []any{}
+	if !o.AsOf.IsZero() {
+		q, args = q+" WHERE at <= ?", []any{o.AsOf.UnixMilli()}
+	}
+	if err := db.read.QueryRowContext(ctx, q, args...).Scan(&s.Generation); err != nil {
+		return nil, err
+	}
+	rows, err := db.read.QueryContext(ctx, "SELECT s.source, s.stream, s.records, f.checked FROM feed_streams s JOIN feeds f ON f.source = s.source")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var source, stream string
+		var records, checked int64
+		if err := rows.Scan(&source, &stream, &records, &checked); err != nil {
+			return nil, err
+		}
+		if o.Off != nil && o.Off(source) {
+			s.off[source] = true
+			continue
+		}
+		stale := false
+		if o.Fresh != nil {
+			if bound := o.Fresh(source); bound > 0 && o.Now.Sub(time.Unix(checked, 0)) > bound {
+				stale = true
+			}
+		}
+		// one fresh source is enough to speak of a stream
+		old := s.streams[stream]
+		s.streams[stream] = streamState{true, stale && (!old.known || old.stale)}
+	}
+	return s, rows.Err()
+}
+
+// Stream implements match.Coverage.
+func (s *Snapshot) Stream(stream string) (known, stale bool) {
+	st := s.streams[stream]
+	return st.known, st.stale
+}
+
+// Streams returns every stream there is data for, sorted.
+func (s *Snapshot) Streams() []string {
+	var out []string
+	for k := range s.streams {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// valid is the condition that a record is true at the generation.
+const valid = "r.gen_from <= ? AND (r.gen_to IS NULL OR r.gen_to > ?)"
+
+// AdvisoriesFor implements match.Advisories: the advisories that speak of one
+// of the keys, with what they say of these keys, without long texts.
+func (s *Snapshot) AdvisoriesFor(ctx context.Context, keys []advisory.Key) ([]advisory.Advisory, error) {
+	byStream := map[string][]string{}
+	for _, k := range keys {
+		byStream[k.Stream] = append(byStream[k.Stream], k.Name)
+	}
+	at := map[int64]int{}
+	var ids []int64
+	var out []advisory.Advisory
+	for stream, names := range byStream {
+		if !s.streams[stream].known {
+			continue
+		}
+		slices.Sort(names)
+		for part := range slices.Chunk(names, 400) {
+			q := "SELECT k.name, r.id, r.source, r.ext_id, r.head, c.affected FROM feed_keys k JOIN claims c ON c.key = k.id JOIN records r ON r.id = c.record " +
+				"WHERE k.stream = ? AND k.name IN (" + marks(len(part)) + ") AND r.kind = 1 AND " + valid
+			args := []any{stream}
+			for _, n := range part {
+				args = append(args, n)
+			}
+			args = append(args, s.Generation, s.Generation)
+			err := s.each(ctx, q, args, func(rows *sql.Rows) error {
+				var name, source, id string
+				var row int64
+				var head, affected sql.RawBytes
+				if err := rows.Scan(&name, &row, &source, &id, &head, &affected); err != nil {
+					return err
+				}
+				if s.off[source] {
+					return nil
+				}
+				i, ok := at[row]
+				if !ok {
+					var h wireHead
+					if err := decode(head, &h); err != nil {
+						return fmt.Errorf("record %s of %s: %w", id, source, err)
+					}
+					i = len(out)
+					at[row] = i
+					out = append(out, h.advisory(source, id))
+					ids = append(ids, row)
+				}
+				list, err := decodeAffected(affected, advisory.Key{Stream: stream, Name: name})
+				if err != nil {
+					return fmt.Errorf("record %s of %s: %w", id, source, err)
+				}
+				out[i].Affected = append(out[i].Affected, list...)
+				return nil
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b advisory.Advisory) int {
+		if d := strings.Compare(a.Source, b.Source); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return out, nil
+}
+
+func decodeAffected(b []byte, key advisory.Key) ([]advisory.Affected, error) {
+	raw, err := unpack(b)
+	if err != nil {
+		return nil, err
+	}
+	var list []wireAffected
+	if err := decode(raw, &list); err != nil {
+		return nil, err
+	}
+	out := make([]advisory.Affected, len(list))
+	for i := range list {
+		out[i] = list[i].affected(key)
+	}
+	return out, nil
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
+
+func (s *Snapshot) each(ctx context.Context, q string, args []any, f func(*sql.Rows) error) error {
+	rows, err := s.db.read.QueryContext(ctx, q, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// named yields the heads of records of a kind found under a name.
+func (s *Snapshot) named(ctx context.Context, kind int, stream string, names []string, f func(source string, head []byte) error) error {
+	for part := range slices.Chunk(names, 400) {
+		args := []any{stream}
+		for _, n := range part {
+			args = append(args, n)
+		}
+		args = append(args, kind, s.Generation, s.Generation)
+		err := s.each(ctx, "SELECT r.source, r.head FROM feed_keys k JOIN claims c ON c.key = k.id JOIN records r ON r.id = c.record WHERE k.stream = ? AND k.name IN ("+
+			marks(len(part))+") AND r.kind = ? AND "+valid+" ORDER BY r.source, r.ext_id", args, func(rows *sql.Rows) error {
+			var source string
+			var head []byte
+			if err := rows.Scan(&source, &head); err != nil {
+				return err
+			}
+			if s.off[source] {
+				return nil
+			}
+			return f(source, head)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Exploited returns the entries of catalogues of exploited vulnerabilities.
+func (s *Snapshot) Exploited(ctx context.Context, ids []string) (map[string]advisory.Exploited, error) {
+	out := map[string]advisory.Exploited{}
+	err := s.named(ctx, kindExploited, streamExploited, ids, func(source string, head []byte) error {
+		var e advisory.Exploited
+		if err := decode(head, &e); err != nil {
+			return err
+		}
+		e.Source = source
+		if _, ok := out[e.ID]; !ok {
+			out[e.ID] = e
+		}
+		return nil
+	})
+	return out, err
+}
+
+// Cycles returns the release lines of a product.
+func (s *Snapshot) Cycles(ctx context.Context, product string) ([]advisory.Cycle, error) {
+	var out []advisory.Cycle
+	err := s.named(ctx, kindCycle, streamCycle, []string{product}, func(source string, head []byte) error {
+		var c advisory.Cycle
+		if err := decode(head, &c); err != nil {
+			return err
+		}
+		c.Source = source
+		out = append(out, c)
+		return nil
+	})
+	return out, err
+}
+
+// Statements returns VEX statements about vulnerabilities.
+func (s *Snapshot) Statements(ctx context.Context, ids []string) ([]advisory.Statement, error) {
+	var out []advisory.Statement
+	err := s.named(ctx, kindStatement, streamStatement, ids, func(source string, head []byte) error {
+		var st advisory.Statement
+		if err := decode(head, &st); err != nil {
+			return err
+		}
+		st.Source = source
+		out = append(out, st)
+		return nil
+	})
+	return out, err
+}
+
+// Find returns every advisory that has the identifier, whole, as its own, an
+// alias or upstream.
+func (s *Snapshot) Find(ctx context.Context, id string) ([]advisory.Advisory, error) {
+	var out []advisory.Advisory
+	var rowsOf []int64
+	err := s.each(ctx, "SELECT r.id, r.source, r.ext_id, r.head, r.body FROM aliases a JOIN records r ON r.id = a.record WHERE a.alias = ? AND r.kind = 1 AND "+valid+" ORDER BY r.source, r.ext_id",
+		[]any{id, s.Generation, s.Generation}, func(rows *sql.Rows) error {
+			var row int64
+			var source, ext string
+			var head, body []byte
+			if err := rows.Scan(&row, &source, &ext, &head, &body); err != nil {
+				return err
+			}
+			var h wireHead
+			if err := decode(head, &h); err != nil {
+				return err
+			}
+			a := h.advisory(source, ext)
+			if err := readBody(body, &a); err != nil {
+				return err
+			}
+			out = append(out, a)
+			rowsOf = append(rowsOf, row)
+			return nil
+		})
+	if err != nil {
+		return nil, err
+	}
+	for i, row := range rowsOf {
+		err := s.each(ctx, "SELECT k.stream, k.name, c.affected FROM claims c JOIN feed_keys k ON k.id = c.key WHERE c.record = ? ORDER BY k.stream, k.name", []any{row}, func(rows *sql.Rows) error {
+			var k advisory.Key
+			var affected []byte
+			if err := rows.Scan(&k.Stream, &k.Name, &affected); err != nil {
+				return err
+			}
+			list, err := decodeAffected(affected, k)
+			out[i].Affected = append(out[i].Affected, list...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func readBody(b []byte, a *advisory.Advisory) error {
+	if b == nil {
+		return nil
+	}
+	raw, err := unpack(b)
+	if err != nil {
+		return err
+	}
+	var w wireBody
+	if err := decode(raw, &w); err != nil {
+		return err
+	}
+	a.Details = w.Details
+	for _, r := range w.References {
+		a.References = append(a.References, advisory.Reference(r))
+	}
+	return nil
+}
+
+// FeedStatus is what is known of a source's data.
+type FeedStatus struct {
+	Source     string     `json:"source"`
+	State      feed.State `json:"state"`
+	Generation int64      `json:"generation"`
+	Records    int        `json:"records"`
+	Changed    time.Time  `json:"changed,omitzero"`
+	Checked    time.Time  `json:"checked,omitzero"`
+	Tried      time.Time  `json:"tried,omitzero"`
+	Error      string     `json:"error,omitempty"`
+	Bad        int        `json:"bad"`
+}
+
+// Feeds returns the status of every source that was ever tried, by name.
+func (db *DB) Feeds(ctx context.Context) ([]FeedStatus, error) {
+	rows, err := db.read.QueryContext(ctx, `SELECT f.source, f.state, f.generation, f.records, f.changed, f.checked, f.tried, f.error,
+		(SELECT COUNT(*) FROM feed_bad b WHERE b.source = f.source) FROM feeds f ORDER BY f.source`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []FeedStatus
+	for rows.Next() {
+		var f FeedStatus
+		var state string
+		var changed, checked, tried int64
+		if err := rows.Scan(&f.Source, &state, &f.Generation, &f.Records, &changed, &checked, &tried, &f.Error, &f.Bad); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(state), &f.State); err != nil {
+			return nil, fmt.Errorf("state of %s: %w", f.Source, err)
+		}
+		f.Changed, f.Checked, f.Tried = fromUnix(changed), fromUnix(checked), fromUnix(tried)
+		out = append(out, f)
+	}
+	return out, rows.Err()
+}
+
+// BadRecords lists what the last update of a source kept aside.
+func (db *DB) BadRecords(ctx context.Context, source string) ([]feed.BadRecord, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT record, error FROM feed_bad WHERE source = ? ORDER BY record", source)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []feed.BadRecord
+	for rows.Next() {
+		var b feed.BadRecord
+		var text string
+		if err := rows.Scan(&b.Record, &text); err != nil {
+			return nil, err
+		}
+		b.Err = errors.New(text)
+		out = append(out, b)
+	}
+	return out, rows.Err()
+}
