@@ -7,8 +7,9 @@ import (
 
 // apkVersion is digit{.digit}{letter}{_suffix{number}}{~hash}{-rnumber}, the
 // grammar and order of apk-tools 3; apk-tools 2 orders alike but for fractions
-// of zeros only ("1.00"). It is walked anew at each comparison, without
-// allocating.
+// of zeros only ("1.00"). As in apk-tools 2 a number may follow the letter
+// (5.1p1): Alpine's old releases hold such versions. It is walked anew at each
+// comparison, without allocating.
 type apkVersion string
 
 // The kinds of token, in the order in which they make a version newer where two
@@ -106,6 +107,8 @@ func apkNext(last apkToken, s string, i int) (apkToken, int) {
 		return apkToken{kind: apkLetter, text: s[i : i+1]}, i + 1
 	case c == '.' && last.kind <= apkDigit:
 		return apkNumber(apkDigit, s, i+1)
+	case isDigit(c) && last.kind == apkLetter:
+		return apkNumber(apkDigit, s, i)
 	case isDigit(c) && last.kind == apkSuffix:
 		return apkNumber(apkSuffixNumber, s, i)
 	case c == '_' && last.kind <= apkSuffixNumber:

@@ -8,7 +8,7 @@ import (
 // genericVersion orders versions of software that follows no known scheme, such
 // as those of CPE names: runs of digits and letters, any other character a
 // separator, letters without case. Words that announce a release (alpha, beta,
-// dev, pre, rc, …) make it older, other words and letters newer: 1.0rc1 < 1.0 =
+// dev, pre, rc, …) and words behind a tilde make it older, others newer: 1.0rc1 < 1.0 =
 // 1.0.0 < 1.0k < 1.0p1 < 1.0.1.
 type genericVersion []genericToken
 
@@ -54,8 +54,12 @@ func parseGeneric(s string) (form, string) {
 			v = append(v, t)
 		case isAlpha(s[i]):
 			i = letters(s, i)
-			v = append(v, genericToken{genericRank(s[start:i], isDigit(byteAt(s, i))), s[start:i]})
-		case s[i] == '~':
+			t := genericToken{genericRank(s[start:i], isDigit(byteAt(s, i))), s[start:i]}
+			if start > 0 && s[start-1] == '~' {
+				t.rank = genericPre
+			}
+			v = append(v, t)
+		case s[i] == '~' && !isAlpha(byteAt(s, i+1)):
 			v = append(v, genericToken{genericPre, ""})
 			i++
 		default:

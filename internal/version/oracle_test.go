@@ -29,7 +29,7 @@ type oracle struct {
 
 func oracles() []oracle {
 	return []oracle{
-		{name: "dpkg", scheme: Deb, pairs: 600, command: shellOracle("dpkg", dpkgScript), skip: beyondDpkg},
+		{name: "dpkg", scheme: Deb, pairs: 400, command: shellOracle("dpkg", dpkgScript), skip: beyondDpkg},
 		{name: "dpkg-perl", scheme: Deb, pairs: 6000, command: dpkgPerlOracle, skip: withoutUpstream},
 		{scheme: RPM, pairs: 4000, command: rpmOracle, stricter: true},
 		{scheme: Pacman, pairs: 6000, command: alpmOracle, stricter: true},

@@ -53,6 +53,8 @@ func (e *RangeError) Error() string {
 // < 2.0", "= 1.0 || > 3" with the operators < << <= = == >= >> > != <>, a comma
 // or white space for "and" and || for "or". "*" is every version; the empty range
 // is so, too, where the tool takes it (PEP440, NPM, Conan), and an error elsewhere.
+// In RPM a comparator without a release speaks of all releases: "<= 1.2" holds
+// 1.2-5, "< 1.2" does not.
 //
 // The error, always a [*RangeError], names the limit for a range longer than
 // [MaxRangeLength] bytes, of more than 1000 comparators or nested deeper than 32.
@@ -232,8 +234,12 @@ func (p *rangeParser) version(s string) form {
 		return nil
 	}
 	v, err := Parse(p.scheme, s)
-	if err != nil {
+	switch {
+	case err != nil:
 		p.fail(err.Error())
+	case !isAlnum(strings.TrimSpace(s)[0]) && (p.scheme == RPM || p.scheme == Pacman):
+		// rpm has versions that begin with ^ or ~; in a range it is another's operator.
+		p.fail("the version " + s + " does not begin with a letter or digit")
 	}
 	return v.form
 }

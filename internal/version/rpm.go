@@ -29,8 +29,8 @@ func parseEVR(s string) (evr, string) {
 	switch {
 	case !only(v.version, "._+~^-") || !only(v.release, "._+~^"):
 		return v, "it holds a character other than letters, digits and ._+~^-"
-	case strings.Trim(v.version, "._+~^-") == "":
-		return v, "it has neither letter nor digit"
+	case v.version == "":
+		return v, "the version is missing"
 	}
 	return v, ""
 }

@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
+
+// letterNumber finds 5.1p1, see apkVersion.
+var letterNumber = regexp.MustCompile(`[0-9][a-z][0-9]`)
 
 // TestVerdicts compares with what tools answered that can be installed on few
 // machines: apk-tools, Portage and Conan. The first line of each file names the
@@ -34,7 +38,10 @@ func TestVerdicts(t *testing.T) {
 				if c, err := Compare(scheme, f[0], f[1]); err == nil {
 					got = symbol(c)
 				}
-				if got != f[2] && (got != "x" || scheme != Conan) { // Conan refuses nothing
+				if got == "x" && scheme == Conan || f[2] == "x" && scheme == APK && letterNumber.MatchString(line) {
+					continue // Conan refuses nothing, and apk-tools 2 read what 3 refuses
+				}
+				if got != f[2] {
 					t.Errorf("%s %s %s, we say %s", f[0], f[2], f[1], got)
 				}
 			}

@@ -16,8 +16,8 @@ import (
 const MaxLength = 1024
 
 // Version is a version string that was read once and can be compared often.
-// It is an immutable value. The zero Version belongs to no scheme, sorts before
-// every other and lies in no range.
+// It is an immutable value; ask Compare, not ==, whether two are equal. The zero
+// Version belongs to no scheme, sorts before every other and lies in no range.
 type Version struct {
 	scheme Scheme
 	text   string
