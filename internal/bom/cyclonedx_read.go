@@ -371,7 +371,7 @@ func readCycloneDXXML(r *bufio.Reader, b *builder) error {
 			if len(open) > b.limits.Depth {
 				return &LimitError{"levels of nesting", int64(b.limits.Depth)}
 			}
-			handled, err := b.cdxElement(d, &tok, where())
+			handled, err := b.cdxElement(d, &tok, where(), len(open))
 			if err != nil {
 				return xmlError(where(), d, err)
 			}
@@ -383,7 +383,7 @@ func readCycloneDXXML(r *bufio.Reader, b *builder) error {
 }
 
 // cdxElement reads an element whole if it is one that matters.
-func (b *builder) cdxElement(d *xml.Decoder, start *xml.StartElement, path string) (bool, error) {
+func (b *builder) cdxElement(d *xml.Decoder, start *xml.StartElement, path string, depth int) (bool, error) {
 	switch path {
 	case "bom", "bom/metadata", "bom/components", "bom/dependencies":
 		return false, nil
@@ -392,7 +392,7 @@ func (b *builder) cdxElement(d *xml.Decoder, start *xml.StartElement, path strin
 		if err := d.DecodeElement(&c, start); err != nil {
 			return true, err
 		}
-		return true, b.takeXML(&c, path == "bom/metadata/component", len(path))
+		return true, b.takeXML(&c, path == "bom/metadata/component", depth)
 	case "bom/dependencies/dependency":
 		var dep cdxDependency
 		if err := d.DecodeElement(&dep, start); err != nil {
@@ -416,7 +416,7 @@ func (b *builder) takeXML(c *cdxComponent, root bool, depth int) error {
 		return err
 	}
 	for i := range c.Components {
-		if err := b.takeXML(&c.Components[i], false, depth+1); err != nil {
+		if err := b.takeXML(&c.Components[i], false, depth+2); err != nil {
 			return err
 		}
 	}

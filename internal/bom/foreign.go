@@ -176,6 +176,24 @@ func (f *foreignReader) place(index int) {
 	}
 }
 
+// syftPlaces reads the files from Syft's words of where it found a package:
+// "acquired package info from DPKG DB: /a, /b".
+func syftPlaces(sourceInfo string) []inventory.Location {
+	rest, ok := strings.CutPrefix(sourceInfo, "acquired package info from ")
+	if !ok {
+		return nil
+	}
+	_, list, ok := strings.Cut(rest, ": /")
+	if !ok {
+		return nil
+	}
+	var out []inventory.Location
+	for path := range strings.SplitSeq(list, ", /") {
+		out = append(out, inventory.Location{Path: path, Layer: -1})
+	}
+	return out
+}
+
 // syftType is the package URL type of one of Syft's package types.
 func syftType(t string) string {
 	switch t {

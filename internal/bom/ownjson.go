@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
@@ -133,7 +134,7 @@ func (b *builder) ownImage(s *scanner) error {
 func jsonError(s *scanner, err error) error {
 	var wrong *json.UnmarshalTypeError
 	if errors.As(err, &wrong) {
-		return s.errorf("field %s: want %s, found %s", wrong.Field, wrong.Type, wrong.Value)
+		return s.errorf("field %s: want %s, found %s", strings.TrimPrefix(wrong.Field, "Image."), wrong.Type, wrong.Value)
 	}
 	return s.errorf("%w", err)
 }

@@ -24,7 +24,7 @@ type spdx3Licensed struct{ pkg, license, source string }
 // spdx3Element is the union of the fields of the elements that matter.
 type spdx3Element struct {
 	typ, id, name, version, purl, home, summary, purpose string
-	supplier, from, relation, expression                 string
+	supplier, from, relation, expression, sourceInfo     string
 	to, roots, cpes                                      []string
 	hashes                                               []spdxChecksum
 }
@@ -63,6 +63,8 @@ func (e *spdx3Element) field(s *scanner, key string) error {
 		return s.strTo(&e.purl)
 	case "software_homePage":
 		return s.optional(&e.home)
+	case "software_sourceInfo":
+		return s.optional(&e.sourceInfo)
 	case "software_primaryPurpose":
 		return s.optional(&e.purpose)
 	case "suppliedBy":
@@ -189,6 +191,7 @@ func (x *spdx3Reader) pkg(e *spdx3Element) {
 	if e.supplier != "" {
 		x.supplied[e.supplier] = append(x.supplied[e.supplier], len(b.packages))
 	}
+	p.Locations = syftPlaces(e.sourceInfo)
 	guessed(&p)
 	b.add(e.id, p)
 }

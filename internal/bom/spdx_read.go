@@ -27,7 +27,7 @@ type spdxPending struct {
 // spdxFound is what a document says of one package.
 type spdxFound struct {
 	id, name, version, supplier, originator, homepage, purpose, summary, description string
-	declared, concluded, purl                                                        string
+	declared, concluded, purl, sourceInfo                                            string
 	cpes                                                                             []string
 	checksums                                                                        []spdxChecksum
 	comments                                                                         []string // of annotations
@@ -70,6 +70,8 @@ func (f *spdxFound) field(s *scanner, key string) error {
 		return s.strTo(&f.summary)
 	case "description":
 		return s.strTo(&f.description)
+	case "sourceInfo":
+		return s.strTo(&f.sourceInfo)
 	case "licenseDeclared":
 		return s.strTo(&f.declared)
 	case "licenseConcluded":
@@ -269,6 +271,7 @@ func (x *spdxReader) take(f *spdxFound) error {
 		return nil
 	}
 	if !own {
+		p.Locations = syftPlaces(f.sourceInfo)
 		guessed(&p)
 	}
 	if f.purl == "" && !own {

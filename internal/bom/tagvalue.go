@@ -182,7 +182,7 @@ func (t *tagReader) field(tag, value string) error {
 	to := map[string]*string{
 		"SPDXID": &f.id, "PackageVersion": &f.version, "PackageSupplier": &f.supplier, "PackageOriginator": &f.originator,
 		"PackageHomePage": &f.homepage, "PrimaryPackagePurpose": &f.purpose, "PackageSummary": &f.summary,
-		"PackageDescription": &f.description, "PackageLicenseDeclared": &f.declared, "PackageLicenseConcluded": &f.concluded,
+		"PackageDescription": &f.description, "PackageSourceInfo": &f.sourceInfo, "PackageLicenseDeclared": &f.declared, "PackageLicenseConcluded": &f.concluded,
 	}[tag]
 	if to == nil {
 		return nil
