@@ -10,8 +10,8 @@ import (
 
 // join puts the facts of all layers together: what needs several files, or
 // files of several layers, is decided here, once.
-func join(img *Image, layers []Layer, paths map[string]*presence, links *linkMap, all bool) {
-	j := joiner{img: img, paths: paths, links: links, all: all, origins: newOrigins(layers, paths)}
+func join(img *Image, layers []Layer, paths map[string]*presence, elf []File, links *linkMap, all bool) {
+	j := joiner{img: img, elf: elf, paths: paths, links: links, all: all, origins: newOrigins(layers, paths)}
 	for i := range layers {
 		for k := range layers[i].Records {
 			j.collect(i, &layers[i].Records[k])
@@ -35,6 +35,7 @@ type occurrence struct {
 type joiner struct {
 	img     *Image
 	paths   map[string]*presence
+	elf     []File // visible executables, in order
 	links   *linkMap
 	all     bool
 	origins *origins
@@ -159,11 +160,8 @@ func (j *joiner) own() {
 			j.owner[j.found[i].Path] = nil
 		}
 	}
-	c := j.img.Files.cursor()
-	for c.next() {
-		if c.Type == Regular && c.Kind.ELF() {
-			j.owner[string(c.path)] = nil
-		}
+	for i := range j.elf {
+		j.owner[j.elf[i].Path] = nil
 	}
 	for i := range j.found {
 		o := &j.found[i]
@@ -260,12 +258,9 @@ func (j *joiner) binaries() {
 		known[j.programs[i].Path] = &j.programs[i]
 	}
 	cov := &j.img.Coverage
-	c := j.img.Files.cursor()
-	for c.next() {
-		if c.Type != Regular || !c.Kind.ELF() {
-			continue
-		}
-		path := string(c.path)
+	for i := range j.elf {
+		c := &j.elf[i]
+		path := c.Path
 		by := account(path)
 		b := known[path]
 		if by == "" && b != nil && len(b.Products) > 0 {
@@ -277,8 +272,8 @@ func (j *joiner) binaries() {
 			}
 			by = "generic/" + b.Products[0].Name
 		}
-		if len(c.link) > 0 {
-			if t, ok := j.img.Files.Lookup(string(c.link)); ok && t.Layer == c.Layer && t.Type == Regular {
+		if c.Link != "" {
+			if t, ok := j.img.Files.Lookup(c.Link); ok && t.Layer == c.Layer && t.Type == Regular {
 				continue // the same bytes, counted under their first name
 			}
 		}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -158,10 +159,22 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 	c := t.cursor()
 	var stack []frame // explicit directories and links of this layer above the entry
 	for c.next() {
-		path := string(c.path)
-		for len(stack) > 0 && !isBelow(path, stack[len(stack)-1].path) {
+		for len(stack) > 0 && !isBelow(c.path, stack[len(stack)-1].path) {
 			stack = stack[:len(stack)-1]
 		}
+		// the usual case: a file right in a directory that is where it seems to be
+		if c.Type == Regular && (len(stack) > 0 && stack[len(stack)-1].real == stack[len(stack)-1].path && noSlash(c.path[len(stack[len(stack)-1].path)+1:]) || len(stack) == 0 && noSlash(c.path)) {
+			if len(links.target) > 0 {
+				if _, ok := links.target[string(c.path)]; ok {
+					links.remove(string(c.path))
+				}
+				if len(links.below[string(c.path)]) > 0 {
+					links.removeBelow(string(c.path), nil)
+				}
+			}
+			continue
+		}
+		path := string(c.path)
 		base, baseReal := "", ""
 		if len(stack) > 0 {
 			base, baseReal = stack[len(stack)-1].path, stack[len(stack)-1].real
@@ -204,6 +217,8 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 	}
 	return moved
 }
+
+func noSlash(b []byte) bool { return bytes.IndexByte(b, '/') < 0 }
 
 // moveLayer returns a copy of the layer with its entries and facts moved.
 func moveLayer(l Layer, moved map[string]string) Layer {

@@ -31,11 +31,12 @@ func AllLayers(layers []Layer) *Image {
 func combine(layers []Layer, all bool) *Image {
 	layers, links := landOnLinks(layers)
 	paths := factPaths(layers)
-	img := &Image{Files: mergeLayers(layers, paths)}
+	files, programs := mergeLayers(layers, paths)
+	img := &Image{Files: files}
 	for i := range layers {
 		img.Layers = append(img.Layers, LayerInfo{DiffID: layers[i].DiffID, Files: layers[i].Files.Len()})
 	}
-	join(img, layers, paths, links, all)
+	join(img, layers, paths, programs, links, all)
 	return img
 }
 
@@ -93,16 +94,21 @@ type hiding struct {
 }
 
 // mergeLayers is the rule of the layers: it returns the table of what is
-// visible and fills in the presence of the paths asked for.
-func mergeLayers(layers []Layer, paths map[string]*presence) *Table {
+// visible and its executables, and fills in the presence of the paths asked
+// for.
+func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, []File) {
+	var programs []File
 	if len(layers) == 1 && layers[0].Files != nil && !hasMarkers(layers[0].Files) {
 		c := layers[0].Files.cursor()
 		for c.next() {
 			if p := paths[string(c.path)]; p != nil {
 				p.history = []int{0}
 			}
+			if c.Type == Regular && c.Kind.ELF() {
+				programs = append(programs, c.file())
+			}
 		}
-		return layers[0].Files
+		return layers[0].Files, programs
 	}
 	tables := make([]*Table, len(layers))
 	for i := range layers {
@@ -112,6 +118,11 @@ func mergeLayers(layers []Layer, paths map[string]*presence) *Table {
 		}
 	}
 	w := tableWriter{t: Table{layers: true}}
+	total := 0
+	for _, t := range tables {
+		total += len(t.data)
+	}
+	w.t.data = make([]byte, 0, total+total/16)
 	m := newMerge(tables)
 	var stack []hiding
 	for group := m.next(); group != nil; group = m.next() {
@@ -164,8 +175,11 @@ func mergeLayers(layers []Layer, paths map[string]*presence) *Table {
 		e := top.entry
 		e.Layer = top.run
 		w.add(&e)
+		if e.Type == Regular && e.Kind.ELF() {
+			programs = append(programs, e.file())
+		}
 	}
-	return w.table()
+	return w.table(), programs
 }
 
 func hasMarkers(t *Table) bool {

@@ -169,6 +169,10 @@ type cursor struct {
 func (t *Table) cursor() *cursor { return &cursor{t: t} }
 
 func (c *cursor) uvarint() uint64 {
+	if c.off < len(c.t.data) && c.t.data[c.off] < 0x80 {
+		c.off++
+		return uint64(c.t.data[c.off-1])
+	}
 	v, n := binary.Uvarint(c.t.data[c.off:])
 	if n <= 0 {
 		c.bad = true
@@ -367,16 +371,23 @@ func (t *Table) MarshalBinary() ([]byte, error) {
 	if t == nil {
 		t = new(Table)
 	}
-	b := []byte{tableVersion, 0}
+	b := make([]byte, 0, len(t.data)+3*len(t.blocks)+16)
+	b = append(b, tableVersion, 0)
 	if t.layers {
 		b[1] = 1
 	}
 	b = binary.AppendUvarint(b, uint64(t.n))
+	prev := 0
+	for _, off := range t.blocks {
+		b = binary.AppendUvarint(b, uint64(off-prev))
+		prev = off
+	}
 	return append(b, t.data...), nil
 }
 
-// UnmarshalTable reads what MarshalBinary wrote, without copying b, and
-// refuses anything else.
+// UnmarshalTable reads what MarshalBinary wrote, without copying b. It checks
+// the frame only; whoever stores tables keeps a digest of them. A table that
+// was damaged all the same ends early and never panics; see [Table.Check].
 func UnmarshalTable(b []byte) (*Table, error) {
 	if len(b) < 3 || b[0] != tableVersion || b[1] > 1 {
 		return nil, errTable
@@ -385,28 +396,49 @@ func UnmarshalTable(b []byte) (*Table, error) {
 	if k <= 0 || n > uint64(len(b)) {
 		return nil, errTable
 	}
-	t := &Table{data: b[2+k:], n: int(n), layers: b[1] == 1}
-	t.blocks = make([]int, 0, n/blockLen+1)
+	t := &Table{n: int(n), layers: b[1] == 1}
+	rest := b[2+k:]
+	t.blocks = make([]int, 0, (n+blockLen-1)/blockLen)
+	off := 0
+	for range cap(t.blocks) {
+		d, k := binary.Uvarint(rest)
+		if k <= 0 || d > uint64(len(b)) {
+			return nil, errTable
+		}
+		rest = rest[k:]
+		off += int(d)
+		t.blocks = append(t.blocks, off)
+	}
+	if off > len(rest) {
+		return nil, errTable
+	}
+	t.data = rest
+	return t, nil
+}
+
+// Check reads the whole table and reports damage: entries that are cut short
+// or not in order.
+func (t *Table) Check() error {
 	c := t.cursor()
 	var prev []byte
 	prevClass := 0
-	for i := range t.n {
-		if i%blockLen == 0 {
-			t.blocks = append(t.blocks, c.off)
-			prev = append(prev[:0], c.path...)
+	for i := range t.Len() {
+		if i%blockLen == 0 && t.blocks[i/blockLen] != c.off {
+			return fmt.Errorf("%w at entry %d", errTable, i)
 		}
+		prev = append(prev[:0], c.path...)
 		if !c.next() {
-			return nil, fmt.Errorf("%w at entry %d of %d", errTable, i, t.n)
+			return fmt.Errorf("%w at entry %d of %d", errTable, i, t.n)
 		}
-		if i%blockLen == 0 && i > 0 {
+		if i > 0 {
 			if d := comparePath(prev, c.path); d > 0 || d == 0 && prevClass >= class(c.Type) {
-				return nil, fmt.Errorf("%w: not in order at %q", errTable, c.path)
+				return fmt.Errorf("%w: not in order at %q", errTable, c.path)
 			}
 		}
 		prevClass = class(c.Type)
 	}
-	if c.off != len(t.data) {
-		return nil, errTable
+	if t != nil && c.off != len(t.data) {
+		return errTable
 	}
-	return t, nil
+	return nil
 }

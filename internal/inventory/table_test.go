@@ -62,6 +62,9 @@ func TestTableHoldsWhatWasAdded(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if err := again.Check(); err != nil {
+			t.Fatal(err)
+		}
 		for _, tab := range []*Table{table, again} {
 			got := map[string]File{}
 			prev := ""
@@ -116,7 +119,7 @@ func TestUnmarshalTableRefusesDamage(t *testing.T) {
 	}
 	raw, _ := b.Table().MarshalBinary()
 	for i := range raw {
-		if _, err := UnmarshalTable(raw[:i]); err == nil {
+		if table, err := UnmarshalTable(raw[:i]); err == nil && table.Check() == nil {
 			t.Fatalf("a table cut after %d of %d bytes was read", i, len(raw))
 		}
 	}
