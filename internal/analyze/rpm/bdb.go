@@ -132,8 +132,8 @@ func (db *bdb) hashPage(page []byte, yield func([]byte) error) error {
 
 // overflow gathers a value of n bytes from the chain that begins at page no.
 func (db *bdb) overflow(no uint32, n int64) ([]byte, error) {
-	if n > db.r.size {
-		return nil, fmt.Errorf("berkeley DB: value of %d bytes in a file of %d", n, db.r.size)
+	if n > db.r.size || n > maxBlob {
+		return nil, fmt.Errorf("berkeley DB: value of %d bytes in a file of %d; the limit is %d", n, db.r.size, maxBlob)
 	}
 	db.blob = db.blob[:0]
 	for left := n; left > 0; {

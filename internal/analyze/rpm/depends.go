@@ -7,6 +7,12 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
+// Limits on what one database may provide and require.
+const (
+	maxCapabilities = 2_000_000
+	maxRequires     = 100_000 // of one package
+)
+
 // graph finds which packages the packages of one database need. rpm's
 // requirements are names of capabilities, seldom of packages; who provides
 // them stands in the same database and nowhere else.
@@ -16,6 +22,7 @@ type graph struct {
 	providers []int32           // package that provides a capability, by id; -1 for none. The first one counts.
 	packages  [][]uint32        // what each package requires
 	texts     map[string]string // strings that occur again and again
+	limited   bool
 }
 
 func newGraph() *graph {
@@ -48,6 +55,10 @@ func (g *graph) id(capability []byte) uint32 {
 func (g *graph) add(h *header) {
 	n := int32(len(g.packages))
 	h.texts(tagProvideName, func(b []byte) bool {
+		if len(g.names) >= maxCapabilities {
+			g.limited = true
+			return false
+		}
 		if id := g.id(b); g.providers[id] < 0 {
 			g.providers[id] = n
 		}
@@ -58,6 +69,10 @@ func (g *graph) add(h *header) {
 		// features of rpm itself and boolean expressions are no capabilities
 		if len(b) == 0 || b[0] == '(' || bytes.HasPrefix(b, []byte("rpmlib(")) {
 			return true
+		}
+		if len(g.names) >= maxCapabilities || len(requires) == maxRequires {
+			g.limited = true
+			return false
 		}
 		if id := g.id(b); len(requires) == 0 || requires[len(requires)-1] != id {
 			requires = append(requires, id)

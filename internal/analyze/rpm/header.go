@@ -13,10 +13,8 @@ import (
 // documentation, "Header format"; a database keeps it without the leading
 // magic). All numbers are big-endian.
 
-// Limits of rpm itself (lib/header.c): more is no header.
 const (
-	maxEntries   = 0xffff
-	maxStore     = 0x0fffffff
+	maxEntries   = 0xffff // limit of rpm itself
 	entrySize    = 16
 	headerPrefix = 8
 )
@@ -147,7 +145,7 @@ func (h *header) parse(blob []byte) error {
 	}
 	entries := int(binary.BigEndian.Uint32(blob))
 	store := int(binary.BigEndian.Uint32(blob[4:]))
-	if entries < 1 || entries > maxEntries || store > maxStore || headerPrefix+entries*entrySize+store > len(blob) {
+	if entries < 1 || entries > maxEntries || store > maxBlob || headerPrefix+entries*entrySize+store > len(blob) {
 		return fmt.Errorf("%w: %d entries and %d bytes in %d", errHeader, entries, store, len(blob))
 	}
 	index := blob[headerPrefix : headerPrefix+entries*entrySize]

@@ -28,12 +28,14 @@ func readManifest(f *analyze.File, out *inventory.Record) error {
 			continue
 		}
 		if found == maxPackages {
-			bad.add(fmt.Errorf("more than the limit of %d packages", maxPackages))
+			_ = bad.add(fmt.Errorf("more than the limit of %d packages", maxPackages))
 			break
 		}
 		c := strings.Split(line, "\t")
 		if len(c) != manifestColumns {
-			bad.add(fmt.Errorf("line of %d columns, not %d: %.80q", len(c), manifestColumns, line))
+			if err := bad.add(fmt.Errorf("line of %d columns, not %d: %.80q", len(c), manifestColumns, line)); err != nil {
+				return err
+			}
 			continue
 		}
 		if c[0] == "gpg-pubkey" {
@@ -41,7 +43,9 @@ func readManifest(f *analyze.File, out *inventory.Record) error {
 		}
 		version, release, ok := strings.Cut(c[1], "-")
 		if !ok || !word([]byte(c[0])) || !word([]byte(c[1])) {
-			bad.add(fmt.Errorf("package %.80q, version %.80q", c[0], c[1]))
+			if err := bad.add(fmt.Errorf("package %.80q, version %.80q", c[0], c[1])); err != nil {
+				return err
+			}
 			continue
 		}
 		epoch, err := strconv.ParseUint(c[8], 10, 32)

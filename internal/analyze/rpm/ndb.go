@@ -37,7 +37,7 @@ func ndbBlobs(r *reader, yield func([]byte) error) error {
 	slotBytes := int64(binary.LittleEndian.Uint32(head[12:])) * ndbPage
 	var bad badEntries
 	if slotBytes > r.size {
-		bad.add(fmt.Errorf("NDB: %d bytes of slots in a file of %d", slotBytes, r.size))
+		_ = bad.add(fmt.Errorf("NDB: %d bytes of slots in a file of %d", slotBytes, r.size))
 		slotBytes = r.size / ndbSlot * ndbSlot
 	}
 	var total int64
@@ -53,7 +53,9 @@ func ndbBlobs(r *reader, yield func([]byte) error) error {
 		for ; len(slots) >= ndbSlot; slots = slots[ndbSlot:] {
 			offset := int64(binary.LittleEndian.Uint32(slots[8:])) * ndbBlock
 			if string(slots[:4]) != ndbSlotMagic {
-				bad.add(fmt.Errorf("NDB: slot without its mark in the page at %d", at))
+				if err := bad.add(fmt.Errorf("NDB: slot without its mark in the page at %d", at)); err != nil {
+					return err
+				}
 				continue
 			}
 			if offset == 0 {
@@ -65,7 +67,9 @@ func ndbBlobs(r *reader, yield func([]byte) error) error {
 			}
 			blob, err := ndbBlob(r, offset, length, binary.LittleEndian.Uint32(slots[4:]))
 			if err != nil {
-				bad.add(err)
+				if err := bad.add(err); err != nil {
+					return err
+				}
 				continue
 			}
 			if err := yield(blob); err != nil {
@@ -77,8 +81,8 @@ func ndbBlobs(r *reader, yield func([]byte) error) error {
 }
 
 func ndbBlob(r *reader, offset, length int64, index uint32) ([]byte, error) {
-	if length < ndbBlobHead+ndbBlobTail {
-		return nil, fmt.Errorf("NDB: blob of %d bytes", length)
+	if length < ndbBlobHead+ndbBlobTail || length > maxBlob {
+		return nil, fmt.Errorf("NDB: blob of %d bytes; the limit is %d", length, maxBlob)
 	}
 	b, err := r.at(offset, length)
 	if err != nil {

@@ -98,7 +98,13 @@ func (db *database) add(blob []byte) error {
 }
 
 // finish fills in what needs all packages.
-func (db *database) finish() { db.graph.resolve(db.out.Packages[db.first:]) }
+func (db *database) finish() error {
+	db.graph.resolve(db.out.Packages[db.first:])
+	if db.graph.limited {
+		return fmt.Errorf("dependencies are missing: more than the limit of %d capabilities, or of %d in one package", maxCapabilities, maxRequires)
+	}
+	return nil
+}
 
 // evr writes epoch:version-release; no epoch and epoch 0 are the same to rpm.
 func evr(epoch uint64, version, release []byte) string {
@@ -291,12 +297,13 @@ func (f *filePaths) read(h *header) (inventory.FileList, error) {
 	}
 	keep := func() bool {
 		f.ends = append(f.ends, len(f.text))
-		limited = len(f.ends) == maxFiles || len(f.text) > maxPaths
+		limited = limited || len(f.ends) == maxFiles || len(f.text) > maxPaths
 		return !limited
 	}
 	whole := h.texts(tagDirNames, func(d []byte) bool {
 		f.dirs = append(f.dirs, bytes.TrimPrefix(d, []byte("/")))
-		return true
+		limited = len(f.dirs) == maxFiles
+		return !limited
 	})
 	if base := h.entries[tagBaseNames]; base.count > 0 {
 		dirs := h.array(tagDirIndexes, typeInt32, 4)

@@ -11,6 +11,7 @@ type reader struct {
 	r    io.ReaderAt
 	data []byte // the whole file, if it is in memory
 	size int64
+	stop func() error // asked before every read
 
 	ahead  int64  // of a spooled file: how much is read at once, at least
 	window []byte // what was read last
@@ -19,7 +20,7 @@ type reader struct {
 
 // fork returns a reader of the same file that reads ahead on its own.
 func (r *reader) fork(ahead int64) *reader {
-	return &reader{r: r.r, data: r.data, size: r.size, ahead: ahead}
+	return &reader{r: r.r, data: r.data, size: r.size, stop: r.stop, ahead: ahead}
 }
 
 // at returns n bytes at off, valid until the next call.
@@ -32,6 +33,11 @@ func (r *reader) at(off, n int64) ([]byte, error) {
 	}
 	if i := off - r.start; i >= 0 && i <= int64(len(r.window)) && n <= int64(len(r.window))-i {
 		return r.window[i : i+n : i+n], nil
+	}
+	if r.stop != nil {
+		if err := r.stop(); err != nil {
+			return nil, err
+		}
 	}
 	want := min(max(n, r.ahead), r.size-off)
 	if int64(cap(r.window)) < want {

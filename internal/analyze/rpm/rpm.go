@@ -91,12 +91,16 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 	return nil
 }
 
-// maxPackages bounds the packages of one database.
-const maxPackages = 1_000_000
+// Limits on one database.
+const (
+	maxPackages = 200_000
+	maxBroken   = 10_000   // entries that cannot be read: then the rest is not tried
+	maxBlob     = 64 << 20 // bytes of one header; the largest known have some 20 MiB
+)
 
 // readDatabase appends the packages of one database.
 func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) error {
-	r := &reader{r: f, data: f.Bytes(), size: f.Size}
+	r := &reader{r: f, data: f.Bytes(), size: f.Size, stop: ctx.Err}
 	head, err := r.at(0, min(f.Size, 32))
 	if err != nil {
 		return err
@@ -118,9 +122,6 @@ func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) e
 		total int64
 	)
 	err = blobs(r, func(blob []byte) error {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		// every blob has bytes of its own; more of them than the file has means pages used twice
 		if total += int64(len(blob)); total > f.Size {
 			return fmt.Errorf("packages hold more than the %d bytes of the file", f.Size)
@@ -129,12 +130,11 @@ func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) e
 			return fmt.Errorf("more than the limit of %d packages", maxPackages)
 		}
 		if err := db.add(blob); err != nil {
-			bad.add(err)
+			return bad.add(err)
 		}
-		return nil
+		return ctx.Err()
 	})
-	db.finish()
-	return errors.Join(err, bad.err())
+	return errors.Join(err, bad.err(), db.finish())
 }
 
 // badEntries counts what could not be used of one file, and keeps the first.
@@ -143,11 +143,15 @@ type badEntries struct {
 	first error
 }
 
-func (b *badEntries) add(err error) {
+// add returns an error when there are too many to go on.
+func (b *badEntries) add(err error) error {
 	if b.n == 0 {
 		b.first = err
 	}
-	b.n++
+	if b.n++; b.n > maxBroken {
+		return fmt.Errorf("more than the limit of %d broken entries", maxBroken)
+	}
+	return nil
 }
 
 func (b *badEntries) err() error {

@@ -166,6 +166,43 @@ func TestBroken(t *testing.T) {
 	}
 }
 
+func TestLimits(t *testing.T) {
+	// 50 pages of slots that are none
+	slots := make([]byte, 50*ndbPage)
+	copy(slots, "RpmP\x00\x00\x00\x00\x01\x00\x00\x00\x32\x00\x00\x00")
+	out := run(t, "var/lib/rpm/Packages.db", slots, true)
+	if len(out.Problems) != 1 || !strings.Contains(out.Problems[0].Message, "limit of 10000 broken entries") {
+		t.Errorf("NDB without slots: problems %v", out.Problems)
+	}
+	// a B-tree whose last child is its root
+	tree := gunzip(t, "testdata/small.sqlite.gz")
+	root := tree[512:1024]
+	if root[0] != sqliteInterior {
+		t.Fatalf("page 2 is of type %d: no longer the root of Packages", root[0])
+	}
+	copy(root[8:], []byte{0, 0, 0, 2})
+	out = run(t, "var/lib/rpm/rpmdb.sqlite", tree, true)
+	if len(out.Problems) != 1 || !strings.Contains(out.Problems[0].Message, "more than") {
+		t.Errorf("SQLite with a circle: problems %v", out.Problems)
+	}
+	// a chain of overflow pages that leads back to its first page
+	chain := gunzip(t, "testdata/small.bdb.gz")
+	for at := 1024; at < len(chain); at += 1024 {
+		if chain[at+25] == bdbPageOverflow {
+			copy(chain[at+16:], chain[at+8:at+12]) // next is the page itself
+		}
+	}
+	out = run(t, "var/lib/rpm/Packages", chain, true)
+	if len(out.Problems) != 1 {
+		t.Errorf("Berkeley DB with a circle: problems %v", out.Problems)
+	}
+	for _, p := range out.Packages {
+		if !word([]byte(p.Name)) {
+			t.Errorf("package %+v", p)
+		}
+	}
+}
+
 func TestWants(t *testing.T) {
 	tests := []struct {
 		path string

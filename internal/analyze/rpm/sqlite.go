@@ -73,8 +73,7 @@ func sqliteBlobs(r *reader, yield func([]byte) error) error {
 	err = db.table(root, 0, func(record []byte) error {
 		columns, err := sqliteColumns(record, 2)
 		if err != nil {
-			bad.add(err)
-			return nil
+			return bad.add(err)
 		}
 		return yield(columns[1].bytes)
 	})
@@ -155,6 +154,9 @@ func (db *sqlite) record(cell []byte) ([]byte, error) {
 	cell = cell[n+m:]
 	if size > uint64(db.r.size-db.total) {
 		return nil, fmt.Errorf("SQLite: rows hold more than the %d bytes of the file", db.r.size)
+	}
+	if size > maxBlob {
+		return nil, fmt.Errorf("SQLite: row of %d bytes; the limit is %d", size, maxBlob)
 	}
 	db.total += int64(size)
 	// "Cell payload overflow pages" of the format's description
