@@ -154,8 +154,16 @@ func detected(data []byte) []inventory.License {
 		}
 		from = at + len(commonDir)
 	}
-	for _, s := range sentences {
-		if s.in(prose) && !(referred && s.common) {
+	key, keyed := "", false
+	for i := range sentences {
+		s := &sentences[i]
+		if referred && s.common {
+			continue
+		}
+		if s.key != key {
+			key, keyed = s.key, bytes.Contains(prose, []byte(s.key))
+		}
+		if keyed && s.in(prose) {
 			add(s.license, sentenceConfidence)
 		}
 	}
@@ -212,9 +220,12 @@ func granted(name string, before []byte) string {
 	return name
 }
 
-// sentence is a text by which a licence is known: all of has, nothing of not.
+// sentence is a text by which a licence is known: the key, all of has, and
+// nothing of not. Texts of one key stand together, so that each key is
+// searched once.
 type sentence struct {
 	license string
+	key     string
 	has     []string
 	not     []string
 	common  bool // a common licence: a reference says it better
@@ -235,40 +246,41 @@ func (s *sentence) in(prose []byte) bool {
 }
 
 const (
-	bsdGrant     = "redistribution and use in source and binary forms"
-	bsdAds       = "all advertising materials mentioning"
-	bsdEndorse   = "may not be used to endorse or promote products"
-	bsdEndorse2  = "to endorse or promote products derived"
-	gplFull      = "gnu general public license"
-	lgplFull     = "gnu lesser general public license"
-	lgplOld      = "gnu library general public license"
-	publicDomain = "public domain"
+	bsdGrant    = "redistribution and use in source and binary forms"
+	bsdAds      = "all advertising materials mentioning"
+	bsdEndorse  = "may not be used to endorse or promote products"
+	bsdEndorse2 = "to endorse or promote products derived"
+	permission  = "permission"
+	hpndGrant   = "permission to use, copy, modify"
+	hpndNotice  = "in supporting documentation"
+	publicWork  = "public domain"
+	gnu         = "general public license"
 )
 
 var sentences = [...]sentence{
-	{license: "MIT", has: []string{"permission is hereby granted, free of charge, to any person obtaining"}},
-	{license: "BSD-4-Clause", has: []string{bsdGrant, bsdAds}},
-	{license: "BSD-3-Clause", has: []string{bsdGrant, bsdEndorse}, not: []string{bsdAds}},
-	{license: "BSD-3-Clause", has: []string{bsdGrant, bsdEndorse2}, not: []string{bsdAds}},
-	{license: "BSD-2-Clause", has: []string{bsdGrant}, not: []string{bsdAds, bsdEndorse, bsdEndorse2}},
-	{license: "ISC", has: []string{"permission to use, copy, modify, and", "distribute this software for any purpose with or without fee is hereby granted"}},
-	{license: "HPND", has: []string{"permission to use, copy, modify", "without fee, provided that", "in supporting documentation"}},
-	{license: "HPND", has: []string{"permission to use, copy, modify", "is hereby granted without fee", "in supporting documentation"}},
-	{license: "TCL", has: []string{"the authors hereby grant permission to use, copy, modify, distribute, and license this software"}},
-	{license: "Info-ZIP", has: []string{"for the purposes of this copyright and license, \"info-zip\" is defined as"}},
-	{license: "Zlib", has: []string{"altered source versions must be plainly marked as such"}},
-	{license: "Apache-2.0", has: []string{"apache license, version 2.0"}, common: true},
-	{license: "Apache-2.0", has: []string{"apache license v. 2.0"}, common: true},
-	{license: "MPL-2.0", has: []string{"mozilla public license, v. 2.0"}, common: true},
-	{license: "BSL-1.0", has: []string{"boost software license - version 1.0"}},
-	{license: "OFL-1.1", has: []string{"sil open font license", "version 1.1"}},
-	{license: "OpenSSL", has: []string{"openssl project for use in the openssl toolkit"}},
-	{license: "public-domain", has: []string{"in the " + publicDomain}},
-	{license: "public-domain", has: []string{"into the " + publicDomain}},
-	{license: "public-domain", has: []string{"to the " + publicDomain}},
-	{license: "LGPL", has: []string{lgplFull}, common: true},
-	{license: "LGPL", has: []string{lgplOld}, common: true},
-	{license: "GPL", has: []string{gplFull}, common: true},
+	{license: "MIT", key: permission, has: []string{"permission is hereby granted, free of charge, to any person obtaining"}},
+	{license: "ISC", key: permission, has: []string{hpndGrant + ", and", "distribute this software for any purpose with or without fee is hereby granted"}},
+	{license: "HPND", key: permission, has: []string{hpndGrant, "without fee, provided that", hpndNotice}},
+	{license: "HPND", key: permission, has: []string{hpndGrant, "is hereby granted without fee", hpndNotice}},
+	{license: "TCL", key: permission, has: []string{"the authors hereby grant permission to use, copy, modify, distribute, and license this software"}},
+	{license: "BSD-4-Clause", key: bsdGrant, has: []string{bsdAds}},
+	{license: "BSD-3-Clause", key: bsdGrant, has: []string{bsdEndorse}, not: []string{bsdAds}},
+	{license: "BSD-3-Clause", key: bsdGrant, has: []string{bsdEndorse2}, not: []string{bsdAds}},
+	{license: "BSD-2-Clause", key: bsdGrant, not: []string{bsdAds, bsdEndorse, bsdEndorse2}},
+	{license: "Info-ZIP", key: "for the purposes of this copyright and license, \"info-zip\" is defined as"},
+	{license: "Zlib", key: "altered source versions must be plainly marked as such"},
+	{license: "Apache-2.0", key: "apache license", has: []string{"apache license, version 2.0"}, common: true},
+	{license: "Apache-2.0", key: "apache license", has: []string{"apache license v. 2.0"}, common: true},
+	{license: "MPL-2.0", key: "mozilla public license, v. 2.0", common: true},
+	{license: "BSL-1.0", key: "boost software license - version 1.0"},
+	{license: "OFL-1.1", key: "sil open font license", has: []string{"version 1.1"}},
+	{license: "OpenSSL", key: "openssl project for use in the openssl toolkit"},
+	{license: "public-domain", key: publicWork, has: []string{"in the " + publicWork}},
+	{license: "public-domain", key: publicWork, has: []string{"into the " + publicWork}},
+	{license: "public-domain", key: publicWork, has: []string{"to the " + publicWork}},
+	{license: "LGPL", key: gnu, has: []string{"gnu lesser " + gnu}, common: true},
+	{license: "LGPL", key: gnu, has: []string{"gnu library " + gnu}, common: true},
+	{license: "GPL", key: gnu, has: []string{"gnu " + gnu}, common: true},
 }
 
 // flatten makes one line of prose: lower case, one blank between words, no

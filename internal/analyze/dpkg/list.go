@@ -15,16 +15,22 @@ const maxFiles = 1_000_000
 
 // readList appends what a NAME[:ARCH].list says: one absolute path per line.
 func readList(file, name string, data []byte, out *inventory.Record) error {
-	paths := make([]string, 0, bytes.Count(data, []byte{'\n'})+1)
+	paths := make([]string, 0, min(bytes.Count(data, []byte{'\n'})+1, maxFiles))
 	var err error
 	for line := range strings.Lines(string(data)) {
 		if len(paths) == maxFiles {
 			err = fmt.Errorf("more than the limit of %d files", maxFiles)
 			break
 		}
-		if p := relative(strings.TrimRight(line, "\r\n")); p != "" {
-			paths = append(paths, p)
+		p := relative(strings.TrimRight(line, "\r\n"))
+		if p == "" {
+			continue
 		}
+		// mostly a directory stands right before what it holds
+		if n := len(paths); n > 0 && len(p) > len(paths[n-1]) && p[len(paths[n-1])] == '/' && strings.HasPrefix(p, paths[n-1]) {
+			paths = paths[:n-1]
+		}
+		paths = append(paths, p)
 	}
 	own(file, name, paths, out)
 	return err
@@ -33,7 +39,7 @@ func readList(file, name string, data []byte, out *inventory.Record) error {
 // readSums appends what a NAME.md5sums says: a digest, two blanks and a
 // relative path per line. It knows no directories and no configuration files.
 func readSums(file, name string, data []byte, out *inventory.Record) error {
-	paths := make([]string, 0, bytes.Count(data, []byte{'\n'})+1)
+	paths := make([]string, 0, min(bytes.Count(data, []byte{'\n'})+1, maxFiles))
 	var bad badEntries
 	for line := range strings.Lines(string(data)) {
 		line = strings.TrimRight(line, "\r\n")
