@@ -5,6 +5,7 @@ import (
 	"testing"
 )
 
+// FuzzReader looks for input about which we and compress/gzip disagree. Run it with -fuzzminimizetime 10x; by default most of its time goes to making input smaller.
 func FuzzReader(f *testing.F) {
 	text := sampleText(f)
 	for _, level := range []int{-2, 0, 1, 6, 9} {

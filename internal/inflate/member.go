@@ -3,7 +3,6 @@ package inflate
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"io"
 )
 
 // Flags of a member's header (RFC 1952, 2.3.1). The others are ignored.
@@ -87,5 +86,3 @@ func (z *Reader) readTrailer() error {
 	z.ip += 8
 	return nil
 }
-
-var _ io.Reader = (*Reader)(nil)

@@ -89,6 +89,8 @@ type Reader struct {
 	in      [inputSize + inputPad]byte
 }
 
+var _ io.Reader = (*Reader)(nil)
+
 // NewReader returns a reader of the gzip stream r. It reads nothing before the first call for data.
 // Afterwards it reads ahead, in pieces of up to 128 KiB, and may have read past the end of the stream.
 func NewReader(r io.Reader) *Reader {

@@ -55,7 +55,7 @@ func samples(t testing.TB) map[string][]byte {
 		"text":        sampleText(t),
 	}
 	if elf, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "bin", "go")); err == nil {
-		m["executable"] = elf[:min(len(elf), 1<<20)]
+		m["executable"] = elf[:min(len(elf), 600_000)]
 	}
 	return m
 }
