@@ -280,7 +280,7 @@ func TestDamaged(t *testing.T) {
 func TestEveryCut(t *testing.T) {
 	z := NewReader(nil)
 	for name, data := range samples(t) {
-		data = data[:min(len(data), 4000)]
+		data = data[:min(len(data), 2000)]
 		for _, level := range []int{-2, 0, 6} {
 			packed := pack(t, data, level, 900)
 			for n := range packed {

@@ -31,7 +31,7 @@ func samples(t testing.TB) map[string][]byte {
 		}
 		return b
 	}
-	skewed := make([]byte, 500_000) // long codes: each value half as likely as the one before
+	skewed := make([]byte, 150_000) // long codes: each value half as likely as the one before
 	for i := range skewed {
 		skewed[i] = byte(min(63, int(rnd.ExpFloat64()*3)))
 	}
@@ -43,8 +43,8 @@ func samples(t testing.TB) map[string][]byte {
 		"empty":       {},
 		"one byte":    []byte("x"),
 		"short":       []byte("to be or not to be, that is the question"),
-		"zeros":       make([]byte, 1<<20),
-		"random":      random(600_000, 256),
+		"zeros":       make([]byte, 1_000_000),
+		"random":      random(200_000, 256),
 		"few values":  random(100_000, 3),
 		"skewed":      skewed,
 		"periods":     periods,
@@ -145,7 +145,7 @@ func TestRoundTrip(t *testing.T) {
 	z := NewReader(nil)
 	for name, data := range samples(t) {
 		t.Run(name, func(t *testing.T) {
-			for _, level := range []int{flate.HuffmanOnly, 0, 1, 2, 3, 6, 9} {
+			for _, level := range []int{flate.HuffmanOnly, 0, 1, 6, 9} {
 				for kind, packed := range map[string][]byte{
 					"standard":  pack(t, data, level, 0),
 					"flushed":   pack(t, data, level, 5000),
@@ -215,7 +215,7 @@ func (lyingReader) Read(p []byte) (int, error) { return len(p) + 1, nil }
 // TestFailingSource breaks the source at every kind of place: what compress/gzip delivered before must be delivered.
 func TestFailingSource(t *testing.T) {
 	sourceErr := errors.New("the line broke")
-	packed := slices.Concat(pack(t, sampleText(t)[:20_000], 6, 3000), pack(t, []byte("abc"), 0, 0))
+	packed := slices.Concat(pack(t, sampleText(t)[:6000], 6, 3000), pack(t, []byte("abc"), 0, 0))
 	for n := range len(packed) {
 		broken := func() io.Reader {
 			return io.MultiReader(bytes.NewReader(packed[:n]), iotest.ErrReader(sourceErr))
