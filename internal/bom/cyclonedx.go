@@ -2,15 +2,14 @@ package bom
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"net/url"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
-// The parts of CycloneDX 1.6 that we write and read, in JSON and XML: the
-// order of fields is that of the XML schema.
+// The parts of CycloneDX that we write and read. The tags for XML serve the
+// reader; cdxXML writes.
 
 const (
 	cdxVersion   = "1.6"
@@ -18,7 +17,6 @@ const (
 )
 
 type cdxComponent struct {
-	XMLName     xml.Name       `json:"-" xml:"component"`
 	Type        string         `json:"type" xml:"type,attr"`
 	Ref         string         `json:"bom-ref,omitempty" xml:"bom-ref,attr,omitempty"`
 	Supplier    *cdxOrg        `json:"supplier,omitempty" xml:"supplier,omitempty"`
@@ -116,7 +114,6 @@ func marshal(v any) ([]byte, error) {
 }
 
 type cdxDependency struct {
-	XMLName   xml.Name        `json:"-" xml:"dependency"`
 	Ref       string          `json:"ref" xml:"ref,attr"`
 	DependsOn []string        `json:"dependsOn,omitempty" xml:"-"`
 	Children  []cdxDependency `json:"-" xml:"dependency,omitempty"`

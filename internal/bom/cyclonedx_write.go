@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"crypto/sha256"
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"hash"
 	"io"
@@ -59,14 +58,13 @@ func writeField(h hash.Hash, s string) {
 }
 
 type cdxMetadata struct {
-	XMLName   xml.Name     `json:"-" xml:"metadata"`
-	Timestamp string       `json:"timestamp,omitempty" xml:"timestamp,omitempty"`
-	Tools     cdxTools     `json:"tools" xml:"tools"`
-	Component cdxComponent `json:"component" xml:"component"`
+	Timestamp string       `json:"timestamp,omitempty"`
+	Tools     cdxTools     `json:"tools"`
+	Component cdxComponent `json:"component"`
 }
 
 type cdxTools struct {
-	Components []cdxComponent `json:"components" xml:"components>component"`
+	Components []cdxComponent `json:"components"`
 }
 
 // writeCycloneDX writes version 1.6, one component a line.
@@ -291,27 +289,3 @@ func (t trimmer) Write(p []byte) (int, error) {
 	}
 	return len(p), nil
 }
-
-type cdxXML struct{ w *bufio.Writer }
-
-func (e *cdxXML) start(id string) {
-	fmt.Fprintf(e.w, "%s<bom xmlns=\"%s%s\" serialNumber=\"urn:uuid:%s\" version=\"1\">", xml.Header, cdxNamespace, cdxVersion, id)
-}
-
-func (e *cdxXML) value(_ string, v any) error { return e.item(v) }
-
-func (e *cdxXML) open(name string) { fmt.Fprintf(e.w, "\n<%s>", name) }
-
-func (e *cdxXML) item(v any) error {
-	if d, ok := v.(*cdxDependency); ok {
-		d.Children = make([]cdxDependency, len(d.DependsOn))
-		for i, ref := range d.DependsOn {
-			d.Children[i].Ref = ref
-		}
-	}
-	_ = e.w.WriteByte('\n')
-	return xml.NewEncoder(e.w).Encode(v)
-}
-
-func (e *cdxXML) close(name string) { fmt.Fprintf(e.w, "\n</%s>", name) }
-func (e *cdxXML) end()              { _, _ = e.w.WriteString("\n</bom>\n") }

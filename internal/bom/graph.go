@@ -102,7 +102,7 @@ func dependName(typ, s string) string {
 	case "deb":
 		s, _, _ = strings.Cut(s, ":")
 	case "pypi":
-		s = strings.NewReplacer("_", "-", ".", "-").Replace(strings.ToLower(s))
+		s = inventory.NormalizePyPI(s)
 	}
 	return s
 }

@@ -80,7 +80,7 @@ func purlParts(p *Package) (typ, namespace, name string) {
 	case "bitnami", "oci":
 		return typ, namespace, strings.ToLower(name)
 	case "pypi":
-		return typ, namespace, normalizePyPI(name)
+		return typ, namespace, NormalizePyPI(name)
 	case "pub":
 		return typ, namespace, strings.ReplaceAll(strings.ToLower(name), "-", "_")
 	case "cpan": // a distribution, not a module: its name has no "::"
@@ -333,8 +333,8 @@ func parseDistro(s, namespace string) string {
 	return s
 }
 
-// normalizePyPI is the name normalisation of PEP 503.
-func normalizePyPI(s string) string {
+// NormalizePyPI is a Python project's name as PEP 503 normalises it.
+func NormalizePyPI(s string) string {
 	clean := true
 	for i := 0; i < len(s) && clean; i++ {
 		c := s[i]
