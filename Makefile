@@ -28,7 +28,10 @@ lint: ## format, vet, staticcheck, govulncheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not formatted:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
-	go run $(GOVULNCHECK) ./... || [ "$$CI" != true ] # the vulnerability database may be out of reach
+	@out=$$(go run $(GOVULNCHECK) ./... 2>&1); code=$$?; case $$code,$$out in \
+		0,*) echo 'govulncheck: nothing found' ;; \
+		*,*'dial tcp'*|*,*'no such host'*|*,*'connection refused'*|*,*'i/o timeout'*) echo 'govulncheck: SKIPPED, the vulnerability database is out of reach' ;; \
+		*) echo "$$out"; exit 1 ;; esac
 
 check: lint race ## what CI runs
 
