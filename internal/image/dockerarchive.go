@@ -38,7 +38,7 @@ func openSaved(ctx context.Context, a *archive, choice string, o Options) (*Imag
 		case a.has("index.json"):
 			return resolveLayout(ctx, a, choice, o)
 		}
-		return nil, errors.New("no docker archive: it has neither manifest.json nor repositories")
+		return nil, errors.New("no docker archive, or only the beginning of one: it has neither manifest.json nor repositories")
 	}()
 	if err != nil {
 		a.Close()

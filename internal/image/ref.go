@@ -59,6 +59,9 @@ func ParseRef(s string) (Ref, error) {
 	case strings.ContainsAny(s, "\x00\n\r"):
 		return Ref{}, fmt.Errorf("image reference %q: control characters are not allowed", shorten(s))
 	}
+	if rest, ok := strings.CutPrefix(s, "docker://"); ok { // as skopeo and podman write it
+		return checked(Ref{Kind: Registry, Name: rest})
+	}
 	for _, k := range kinds() {
 		if rest, ok := strings.CutPrefix(s, string(k)+":"); ok {
 			return checked(Ref{Kind: k, Name: rest})
@@ -67,7 +70,21 @@ func ParseRef(s string) (Ref, error) {
 	if r, ok, err := guessFile(s); ok || err != nil {
 		return r, err
 	}
+	if looksLikePath(s) {
+		return Ref{}, fmt.Errorf("%q: no such file or folder", shorten(s))
+	}
 	return checked(Ref{Kind: Registry, Name: s})
+}
+
+// looksLikePath tells what can be no name, and what hardly anybody would call
+// an image.
+func looksLikePath(s string) bool {
+	for _, p := range []string{"/", "./", "../", "~"} {
+		if strings.HasPrefix(s, p) {
+			return true
+		}
+	}
+	return strings.HasSuffix(s, ".tar") || strings.HasSuffix(s, ".tar.gz")
 }
 
 func checked(r Ref) (Ref, error) {
@@ -86,10 +103,7 @@ func checked(r Ref) (Ref, error) {
 // stands behind it.
 func parseName(s string) (ref name.Reference, tag string, err error) {
 	ref, err = name.ParseReference(s, name.WeakValidation)
-	if err != nil {
-		if looksLikePath(s) {
-			return nil, "", fmt.Errorf("%q: no such file or folder", shorten(s))
-		}
+	if err != nil || strings.HasPrefix(s, ".") || strings.HasPrefix(s, "/") {
 		return nil, "", fmt.Errorf("image reference %q: want [registry/]repository[:tag][@digest]", shorten(s))
 	}
 	switch r := ref.(type) {
@@ -105,10 +119,6 @@ func parseName(s string) (ref name.Reference, tag string, err error) {
 		}
 	}
 	return ref, tag, nil
-}
-
-func looksLikePath(s string) bool {
-	return strings.HasPrefix(s, "/") || strings.HasPrefix(s, ".") || strings.HasPrefix(s, "~") || strings.HasSuffix(s, ".tar")
 }
 
 // guessFile tells what s is when it exists, in whole or up to a choice.
