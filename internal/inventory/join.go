@@ -48,12 +48,24 @@ type joiner struct {
 	claim    map[string]string      // path of an executable to what accounts for it
 }
 
-// distroFiles orders the files a distribution names itself in: earlier ones win.
-var distroFiles = []string{"etc/os-release", "usr/lib/os-release", "lib/os-release", "etc/initrd-release", "bottlerocket"}
+// distroFiles orders the files a distribution names itself in: earlier ones
+// win. The generic files come last, because descendants keep those of the
+// distribution they come from.
+var distroFiles = []string{
+	"etc/os-release", "usr/lib/os-release", "lib/os-release",
+	"etc/rocky-release", "etc/almalinux-release", "etc/oracle-release", "etc/centos-release", "etc/fedora-release", "etc/photon-release",
+	"etc/mariner-release", "etc/azurelinux-release", "etc/openEuler-release", "etc/SuSE-release", "etc/alpine-release", "etc/slackware-version",
+	"etc/redhat-release", "etc/system-release",
+	"etc/lsb-release", "etc/openwrt_release",
+	"etc/gentoo-release", "etc/arch-release", "etc/debian_version",
+}
 
 func distroRank(path string) int {
 	if i := slices.Index(distroFiles, path); i >= 0 {
 		return i
+	}
+	if strings.HasSuffix(path, "/sys-root/usr/lib/os-release") {
+		return 2 // Bottlerocket
 	}
 	return len(distroFiles)
 }
@@ -351,6 +363,8 @@ func (j *joiner) licenses() {
 			p.Licenses = normal(p.Licenses)
 		} else if l := byName[key{p.Type, p.Name}]; l != nil {
 			p.Licenses = l.Licenses
+		} else if l := byName[key{p.Type, j.documentedBy(p)}]; l != nil {
+			p.Licenses = l.Licenses
 		} else if p.Source != "" {
 			if l := byName[key{p.Type, p.Source}]; l != nil {
 				p.Licenses = l.Licenses
@@ -358,6 +372,18 @@ func (j *joiner) licenses() {
 		}
 	}
 	j.img.Licenses = slices.DeleteFunc(j.licence, func(l LicenseFile) bool { return l.Package != "" })
+}
+
+// documentedBy is the package whose documentation a package points to with a
+// link instead of bringing its own.
+func (j *joiner) documentedBy(p *Package) string {
+	const doc = "usr/share/doc/"
+	real, ok := j.links.resolveDir(doc + p.Name)
+	if p.Type != "deb" || !ok {
+		return ""
+	}
+	name, _ := strings.CutPrefix(real, doc)
+	return name
 }
 
 // finish names the distribution on OS packages, makes one package of its
