@@ -275,6 +275,9 @@ func (j *joiner) binaries() {
 		path := c.Path
 		by := account(path)
 		b := known[path]
+		if by == "" && b != nil {
+			by = j.listless(b.Products)
+		}
 		if by == "" && b != nil && len(b.Products) > 0 {
 			for _, p := range b.Products {
 				p.Path = path
@@ -303,6 +306,28 @@ func (j *joiner) binaries() {
 		left.Layer, left.Size, left.Products = c.Layer, c.Size, nil
 		j.img.Binaries = append(j.img.Binaries, left)
 	}
+}
+
+// listless finds the OS package that a recognised product belongs to where
+// package databases keep no file lists, as in older distroless images: one of
+// that name, or made of a source of that name, in the same upstream version.
+func (j *joiner) listless(products []Package) string {
+	for i := range products {
+		for k := range j.found {
+			o := &j.found[k]
+			if !o.OS() || o.hidden || o.Files.Len() > 0 || o.Name != products[i].Name && o.Source != products[i].Name {
+				continue
+			}
+			version := o.Version
+			if _, rest, ok := strings.Cut(version, ":"); ok {
+				version = rest
+			}
+			if rest, ok := strings.CutPrefix(version, products[i].Version); ok && (rest == "" || strings.IndexByte("-+~_:", rest[0]) >= 0) {
+				return o.Type + "/" + o.Name
+			}
+		}
+	}
+	return ""
 }
 
 // dropDoubtful removes what was only guessed from a file that a better

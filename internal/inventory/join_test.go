@@ -176,3 +176,22 @@ func TestDeclaredIsKeptApart(t *testing.T) {
 		t.Errorf("declared (-want +got):\n%s", d)
 	}
 }
+
+func TestProductOfAPackageWithoutFileList(t *testing.T) {
+	var b Builder
+	b.Add(elf("usr/lib/libssl.so.1.1", 10))
+	b.Add(elf("usr/bin/other", 10))
+	b.Add(File{Path: "var/lib/dpkg/status.d/libssl1", Size: 1})
+	ssl := Package{Type: "deb", Name: "libssl1.1", Source: "openssl", Version: "1.1.0l-1~deb9u1", Path: "var/lib/dpkg/status.d/libssl1"}
+	l := Layer{Files: b.Table(), Records: []Record{
+		{Analyzer: "binary", Binaries: []Binary{
+			{Path: "usr/lib/libssl.so.1.1", Products: []Package{{Type: "generic", Name: "openssl", Version: "1.1.0l"}}},
+			{Path: "usr/bin/other", Products: []Package{{Type: "generic", Name: "openssl", Version: "1.1.0"}}},
+		}},
+		{Analyzer: "dpkg", Packages: []Package{ssl}},
+	}}
+	img := Squash([]Layer{l})
+	if d := cmp.Diff([]string{"deb/libssl1.1@1.1.0l-1~deb9u1", "generic/openssl@1.1.0"}, packages(img.Packages)); d != "" {
+		t.Errorf("packages (-want +got):\n%s", d)
+	}
+}
