@@ -78,13 +78,10 @@ func Write(w io.Writer, f Format, img *inventory.Image, o Options) error {
 	default:
 		return fmt.Errorf("format %q cannot be written", f)
 	}
-	if err == nil {
-		err = bw.Flush()
-	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", f, err)
+		return err
 	}
-	return nil
+	return bw.Flush()
 }
 
 // Limits bound what [Read] accepts. A zero field is its default.
