@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -179,6 +180,49 @@ func TestCorpus(t *testing.T) {
 		}
 		readAllLayers(t, img)
 	})
+}
+
+// TestCorpusVariants reads one image in every compression, and several
+// architectures behind an index.
+func TestCorpusVariants(t *testing.T) {
+	dir := corpus(t)
+	pack := filepath.Join(dir, ".work", "ocipack")
+	if !exists(pack) {
+		t.Skip("the corpus has no .work/ocipack")
+	}
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command(pack, args...).CombinedOutput(); err != nil {
+			t.Fatalf("ocipack %v: %v\n%s", args, err, out)
+		}
+	}
+	base := filepath.Join(dir, "oci", "secrets")
+	want := mustOpen(t, base, Options{})
+	wantFiles, wantBytes := readAllLayers(t, want)
+	tmp := t.TempDir()
+	for _, kind := range []string{"zstd", "none", "gzip"} {
+		run("convert", "-c", kind, "-o", filepath.Join(tmp, kind), base)
+		img := mustOpen(t, filepath.Join(tmp, kind), Options{})
+		if n, size := readAllLayers(t, img); n != wantFiles || size != wantBytes {
+			t.Errorf("%s: %d files, %d bytes, want %d, %d", kind, n, size, wantFiles, wantBytes)
+		}
+		for i, l := range img.Layers {
+			if l.DiffID != want.Layers[i].DiffID {
+				t.Errorf("%s: layer %d has DiffID %s", kind, i, l.DiffID)
+			}
+		}
+		t.Log(img.Layers[0].MediaType)
+	}
+	index := filepath.Join(tmp, "index")
+	run("index", "-o", index, "amd64="+filepath.Join(tmp, "zstd"), "arm64="+base)
+	for platform, same := range map[string]string{"linux/amd64": filepath.Join(tmp, "zstd"), "linux/arm64": base} {
+		img := mustOpen(t, index, Options{Platform: platform})
+		if want := mustOpen(t, same, Options{}); img.Digest != want.Digest || img.IndexDigest == "" {
+			t.Errorf("%s: %s, want %s", platform, img.Digest, want.Digest)
+		}
+	}
+	_, err := tryOpen(t, index, Options{Platform: "linux/riscv64"})
+	wantError(t, err, "there are: linux/amd64, linux/arm64")
 }
 
 func TestConfigOfRealImage(t *testing.T) {
