@@ -1,4 +1,13 @@
-// Command tidewaiter reads container images and judges them.
+// Command tidewaiter reads container images, writes down everything inside
+// and judges them. Package cli has the commands.
 package main
 
-func main() {}
+import (
+	"os"
+
+	"github.com/tidewaiter/tidewaiter/internal/cli"
+)
+
+func main() {
+	os.Exit(cli.Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+}

@@ -1,0 +1,35 @@
+package cli
+
+import (
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/dpkg"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/golang"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/java"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/node"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/pacman"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/portage"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/python"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/rpm"
+)
+
+// analyzers lists every analyzer of the product.
+func analyzers() []analyze.Analyzer {
+	return []analyze.Analyzer{
+		distro.Analyzer{},
+		dpkg.Analyzer{},
+		rpm.Analyzer{},
+		apk.Analyzer{},
+		pacman.Analyzer{},
+		portage.Analyzer{},
+		python.Analyzer{},
+		python.LockAnalyzer{},
+		node.Analyzer{},
+		node.LockAnalyzer{},
+		java.Analyzer{},
+		java.Lock{},
+		golang.Analyzer{},
+		golang.Mod{},
+	}
+}

@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidewaiter/tidewaiter"
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
+)
+
+func (a *app) coverageCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "coverage", Short: "Say what is read: proven on real input, on fixtures only, or not at all", Args: cobra.NoArgs,
+		Example: "  tidewaiter coverage\n  tidewaiter coverage --json   # analyzers with their versions",
+		RunE: func(*cobra.Command, []string) error {
+			if !asJSON {
+				_, err := io.WriteString(a.out, tidewaiter.Coverage)
+				return err
+			}
+			type entry struct {
+				Name    string `json:"name"`
+				Version int    `json:"version"`
+				Config  string `json:"config,omitempty"`
+			}
+			var list []entry
+			for _, an := range analyzers() {
+				k := analyze.KeyOf(an)
+				list = append(list, entry{k.Analyzer, k.Version, k.Config})
+			}
+			enc := json.NewEncoder(a.out)
+			enc.SetIndent("", "  ")
+			return enc.Encode(map[string]any{"walk": analyze.WalkVersion, "analyzers": list})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the analyzers as JSON")
+	return cmd
+}

@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/report"
+)
+
+func (a *app) sbomCommand() *cobra.Command {
+	var source sourceFlags
+	var outputs []string
+	cmd := &cobra.Command{
+		Use:   "sbom IMAGE",
+		Short: "Print everything inside an image",
+		Long:  "Read an image, every layer once, and print everything inside.\n\n" + sourceHelp,
+		Example: `  tidewaiter sbom alpine:3.20
+  tidewaiter sbom -o cyclonedx-json=bom.json -o table ghcr.io/org/app:1.2
+  tidewaiter sbom --platform linux/arm64 -o spdx-json registry.example.com/app
+  tidewaiter sbom --scope all-layers docker-archive:app.tar
+  tidewaiter sbom dir:/mnt/rootfs`,
+		Args:              exactArgs(1, "one image"),
+		ValidArgsFunction: completeImages,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			outs, err := parseOutputs(outputs)
+			if err != nil {
+				return err
+			}
+			img, err := source.inventory(cmd.Context(), a, args[0])
+			if err != nil {
+				return fmt.Errorf("%s: %w", args[0], err)
+			}
+			return a.write(outs, img)
+		},
+	}
+	source.add(cmd)
+	addOutputs(cmd, &outputs)
+	return cmd
+}
+
+func (a *app) scanCommand() *cobra.Command {
+	cmd := a.sbomCommand()
+	cmd.Use = "scan IMAGE"
+	cmd.Short = "Read an image and say what is inside"
+	cmd.Example = strings.ReplaceAll(cmd.Example, "tidewaiter sbom", "tidewaiter scan")
+	return cmd
+}
+
+// completeImages completes prefixes and file names.
+func completeImages(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	return []string{"registry:", "oci-dir:", "oci-archive:", "docker-archive:", "docker:", "podman:", "containerd:", "dir:", "sbom:"},
+		cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveDefault
+}
+
+// output is one -o: a format and a file, "" for standard output. The template
+// format has the file of its template in arg.
+type output struct{ format, arg, file string }
+
+func addOutputs(cmd *cobra.Command, outputs *[]string) {
+	cmd.Flags().StringArrayVarP(outputs, "output", "o", []string{"table"},
+		"`FORMAT[=FILE]`, repeatable: "+strings.Join(report.Formats(), ", ")+", template:TEMPLATE-FILE")
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoSpace))
+}
+
+func parseOutputs(specs []string) ([]output, error) {
+	var outs []output
+	stdout := 0
+	for _, s := range specs {
+		var o output
+		o.format, o.file, _ = strings.Cut(s, "=")
+		if rest, ok := strings.CutPrefix(o.format, "template:"); ok {
+			o.format, o.arg = "template", rest
+		}
+		if !report.Known(o.format) {
+			return nil, fmt.Errorf("-o %s: no such format; there are %s", s, strings.Join(report.Formats(), ", "))
+		}
+		if o.format == "template" && o.arg == "" {
+			return nil, errors.New("-o template: name the file of the template, as in -o template:report.tmpl")
+		}
+		if o.file == "-" {
+			o.file = ""
+		}
+		if o.file == "" {
+			stdout++
+		}
+		outs = append(outs, o)
+	}
+	if stdout > 1 {
+		return nil, errors.New("-o: only one format can go to standard output; give the others a file, as in -o spdx-json=FILE")
+	}
+	return outs, nil
+}
+
+// write renders the inventory in every format asked for. A file is there
+// whole or not at all.
+func (a *app) write(outs []output, img *inventory.Image) error {
+	for _, o := range outs {
+		opts := report.Options{Tool: "tidewaiter", ToolVersion: version()}
+		if o.arg != "" {
+			text, err := os.ReadFile(o.arg)
+			if err != nil {
+				return fmt.Errorf("-o template: %w", err)
+			}
+			opts.Template = string(text)
+		}
+		render := func(w io.Writer) error { return report.Write(w, o.format, img, opts) }
+		if o.file == "" {
+			w := bufio.NewWriterSize(a.out, 64<<10)
+			if err := render(w); err != nil {
+				return fmt.Errorf("writing %s: %w", o.format, err)
+			}
+			if err := w.Flush(); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := writeFile(o.file, render); err != nil {
+			return fmt.Errorf("writing %s to %s: %w", o.format, o.file, err)
+		}
+	}
+	return nil
+}
+
+// writeFile writes a file beside its place and moves it there.
+func writeFile(path string, render func(io.Writer) error) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+		}
+	}()
+	w := bufio.NewWriterSize(tmp, 64<<10)
+	if err := render(w); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err := errors.Join(w.Flush(), tmp.Chmod(0o644), tmp.Close()); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
