@@ -144,8 +144,20 @@ func hashName(s string) string {
 
 // validHash reports whether s is a hash of an algorithm in hexadecimal.
 func validHash(alg, s string) bool {
-	want := map[string]int{"md5": 32, "sha1": 40, "sha256": 64, "sha384": 96, "sha512": 128}[alg]
-	if len(s) != want || want == 0 {
+	want := 0
+	switch alg {
+	case "md5":
+		want = 32
+	case "sha1":
+		want = 40
+	case "sha256":
+		want = 64
+	case "sha384":
+		want = 96
+	case "sha512":
+		want = 128
+	}
+	if want == 0 || len(s) != want {
 		return false
 	}
 	for i := range len(s) {

@@ -179,11 +179,7 @@ func (t *tagReader) field(tag, value string) error {
 		f.external(spdxExternal{parts[0], parts[1], parts[2]})
 		return nil
 	}
-	to := map[string]*string{
-		"SPDXID": &f.id, "PackageVersion": &f.version, "PackageSupplier": &f.supplier, "PackageOriginator": &f.originator,
-		"PackageHomePage": &f.homepage, "PrimaryPackagePurpose": &f.purpose, "PackageSummary": &f.summary,
-		"PackageDescription": &f.description, "PackageSourceInfo": &f.sourceInfo, "PackageLicenseDeclared": &f.declared, "PackageLicenseConcluded": &f.concluded,
-	}[tag]
+	to := f.single(tag)
 	if to == nil {
 		return nil
 	}
@@ -194,6 +190,35 @@ func (t *tagReader) field(tag, value string) error {
 	*to = value
 	if tag == "SPDXID" {
 		t.byID[value] = f
+	}
+	return nil
+}
+
+// single is where the value of a tag goes that a package has once.
+func (f *spdxFound) single(tag string) *string {
+	switch tag {
+	case "SPDXID":
+		return &f.id
+	case "PackageVersion":
+		return &f.version
+	case "PackageSupplier":
+		return &f.supplier
+	case "PackageOriginator":
+		return &f.originator
+	case "PackageHomePage":
+		return &f.homepage
+	case "PackageSourceInfo":
+		return &f.sourceInfo
+	case "PrimaryPackagePurpose":
+		return &f.purpose
+	case "PackageSummary":
+		return &f.summary
+	case "PackageDescription":
+		return &f.description
+	case "PackageLicenseDeclared":
+		return &f.declared
+	case "PackageLicenseConcluded":
+		return &f.concluded
 	}
 	return nil
 }
