@@ -52,72 +52,101 @@ func readBunLock(data []byte, l *lock) error {
 	return nil
 }
 
+// maxBunDepth bounds how many parents a place in bun.lock has.
+const maxBunDepth = 16
+
+// bunTree finds places: the names below each place, with the place itself.
+type bunTree map[string]map[string]string
+
+func newBunTree(packages map[string][]json.RawMessage) bunTree {
+	t := bunTree{}
+	for place := range packages {
+		parent, name := splitPlace(place)
+		if t[parent] == nil {
+			t[parent] = map[string]string{}
+		}
+		t[parent][name] = place
+	}
+	return t
+}
+
+// splitPlace cuts the last name, which may have a scope, off a place.
+func splitPlace(place string) (parent, name string) {
+	i := strings.LastIndexByte(place, '/')
+	if i < 0 {
+		return "", place
+	}
+	if j := strings.LastIndexByte(place[:i], '/'); place[j+1] == '@' {
+		i = j
+	}
+	if i < 0 {
+		return "", place
+	}
+	return place[:i], place[i+1:]
+}
+
+// scopesOf are the tables of names that dependencies of what is at place
+// resolve in, from the nearest outwards.
+func (t bunTree) scopesOf(place string) []map[string]string {
+	var out []map[string]string
+	for range maxBunDepth {
+		if names := t[place]; names != nil {
+			out = append(out, names)
+		}
+		if place == "" {
+			return out
+		}
+		place, _ = splitPlace(place)
+	}
+	return append(out, t[""])
+}
+
 // bunScopes walks from the workspaces: what only their devDependencies need
 // is "dev", what only optional ones need is "optional".
 func bunScopes(workspaces map[string]map[string]json.RawMessage, packages map[string][]json.RawMessage) map[string]string {
+	tree := newBunTree(packages)
 	out := make(map[string]string, len(packages))
-	seen := make(map[string]bool, len(packages))
+	var queue []string
+	need := func(place string, names []string) {
+		tables := tree.scopesOf(place)
+		for _, name := range names {
+			for _, table := range tables {
+				if p, ok := table[name]; ok {
+					queue = append(queue, p)
+					break
+				}
+			}
+		}
+	}
 	for _, g := range [...]struct {
 		scope  string
 		fields []string
 	}{{"", []string{"dependencies", "peerDependencies"}}, {"optional", []string{"optionalDependencies"}}, {"dev", []string{"devDependencies"}}} {
-		var queue []string
 		for _, place := range sortedKeys(workspaces) {
 			for _, f := range g.fields {
-				for _, name := range keys(workspaces[place][f]) {
-					own := text(workspaces[place]["name"])
-					queue = append(queue, bunPlace(packages, own, name))
-				}
+				need(text(workspaces[place]["name"]), keys(workspaces[place][f]))
 			}
 		}
 		for len(queue) > 0 {
 			place := queue[len(queue)-1]
 			queue = queue[:len(queue)-1]
 			fields := packages[place]
-			if seen[place] || len(fields) == 0 {
+			if _, seen := out[place]; seen || len(fields) == 0 {
 				continue
 			}
-			seen[place] = true
 			out[place] = g.scope
 			for _, f := range fields[1:] {
-				if len(f) == 0 || f[0] != '{' {
-					continue
-				}
 				var info map[string]json.RawMessage
-				if json.Unmarshal(f, &info) != nil {
+				if len(f) == 0 || f[0] != '{' || json.Unmarshal(f, &info) != nil {
 					continue
 				}
 				for _, k := range [...]string{"dependencies", "optionalDependencies", "peerDependencies"} {
-					for _, name := range keys(info[k]) {
-						queue = append(queue, bunPlace(packages, place, name))
-					}
+					need(place, keys(info[k]))
 				}
 			}
 		}
 	}
 	return out
-}
-
-// bunPlace finds the place that a dependency of what is at place resolves to:
-// below it, or below one of those above it, or at the top.
-func bunPlace(packages map[string][]json.RawMessage, place, name string) string {
-	for range maxNested {
-		if place == "" {
-			break
-		}
-		if p := place + "/" + name; packages[p] != nil {
-			return p
-		}
-		i := strings.LastIndexByte(place, '/')
-		if i < 0 {
-			break
-		}
-		place = place[:i]
-		if j := strings.LastIndexByte(place, '/'); place[j+1:] != "" && place[j+1] == '@' { // a scope alone is no place
-			place = place[:max(j, 0)]
-		}
-	}
-	return name
 }
 
 // plainJSON blanks out comments and commas before a closing bracket.

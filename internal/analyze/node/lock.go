@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -98,8 +97,6 @@ type lock struct {
 
 type lockKey struct{ name, version string }
 
-var errTooMany = errors.New("too many packages")
-
 // locked is what a lock file says of a package.
 type locked struct {
 	name, version string // name with scope
@@ -128,7 +125,7 @@ func (l *lock) add(e locked) error {
 		return nil
 	}
 	if len(l.packages) == maxPackages {
-		return fmt.Errorf("more than the limit of %d packages: %w", maxPackages, errTooMany)
+		return fmt.Errorf("more than the limit of %d packages", maxPackages)
 	}
 	p := newPackage(e.name, e.version)
 	p.Path, p.State, p.Scope, p.Technique, p.Hashes = l.path, inventory.Declared, e.scope, inventory.TechLockFile, e.hashes

@@ -189,7 +189,7 @@ func TestLockOddEntries(t *testing.T) {
 func TestLockProblems(t *testing.T) {
 	for name, content := range map[string]string{
 		"package-lock.json": `{"dependencies":{"a":{"version":"1.0.0","dependencies":` + strings.Repeat(`{"a":{"dependencies":`, 300) + `{}` + strings.Repeat("}}", 300) + `}}}`,
-		"pnpm-lock.yaml":    "packages:\n" + nested(100),
+		"pnpm-lock.yaml":    "packages:\n" + deepYAML(100),
 		"bun.lock":          "{",
 		"bun.lockb":         "#!/usr/bin/env bun\nbun-lockfile-format-v0\n",
 	} {
@@ -199,7 +199,7 @@ func TestLockProblems(t *testing.T) {
 	}
 }
 
-func nested(n int) string {
+func deepYAML(n int) string {
 	var b strings.Builder
 	for i := range n {
 		b.WriteString(strings.Repeat(" ", i+1) + "a:\n")

@@ -10,12 +10,15 @@ import (
 // readNPMLock reads the lock of npm: version 1 nests "dependencies", versions
 // 2 and 3 have one flat "packages" by place (2 keeps the old form beside it).
 func readNPMLock(data []byte, l *lock) error {
+	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 	var doc struct {
-		Packages     map[string]npmEntry `json:"packages"`
-		Dependencies json.RawMessage     `json:"dependencies"`
+		Packages map[string]npmEntry `json:"packages"`
 	}
-	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &doc); err != nil {
+	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("reading npm lock: %w", err)
+	}
+	if doc.Packages == nil {
+		return readNPMLock1(data, l)
 	}
 	for _, place := range sortedKeys(doc.Packages) {
 		e := doc.Packages[place]
@@ -26,12 +29,19 @@ func readNPMLock(data []byte, l *lock) error {
 		if n := string(e.Name); n != "" { // its own, where the folder has an alias
 			name = n
 		}
-		if err := l.add(e.locked(name)); err != nil {
+		if err := l.add(e.locked(name, keys(e.Dependencies))); err != nil {
 			return fmt.Errorf("reading npm lock: %w", err)
 		}
 	}
-	if doc.Packages != nil || len(doc.Dependencies) == 0 {
-		return nil
+	return nil
+}
+
+// readNPMLock1 reads version 1, where "dependencies" of an entry are the
+// folders below it, and "requires" is what it depends on.
+func readNPMLock1(data []byte, l *lock) error {
+	var doc nested
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return fmt.Errorf("reading npm lock: %w", err)
 	}
 	if err := l.addNested(doc.Dependencies, 0); err != nil {
 		return fmt.Errorf("reading npm lock: %w", err)
@@ -42,13 +52,15 @@ func readNPMLock(data []byte, l *lock) error {
 // maxNested bounds how deep folders nest in a lock of version 1.
 const maxNested = 200
 
-func (l *lock) addNested(raw json.RawMessage, depth int) error {
+type nested struct {
+	npmEntry
+	Requires     json.RawMessage   `json:"requires"`
+	Dependencies map[string]nested `json:"dependencies"`
+}
+
+func (l *lock) addNested(entries map[string]nested, depth int) error {
 	if depth > maxNested {
 		return fmt.Errorf("nested deeper than the limit of %d", maxNested)
-	}
-	var entries map[string]npmEntry
-	if err := json.Unmarshal(raw, &entries); err != nil {
-		return err
 	}
 	for _, name := range sortedKeys(entries) {
 		e := entries[name]
@@ -56,13 +68,11 @@ func (l *lock) addNested(raw json.RawMessage, depth int) error {
 			real, version := splitSpec(alias)
 			name, e.Version = real, loose(version)
 		}
-		if err := l.add(e.locked(name)); err != nil {
+		if err := l.add(e.locked(name, keys(e.Requires))); err != nil {
 			return err
 		}
-		if len(e.Dependencies) > 0 && e.Dependencies[0] == '{' {
-			if err := l.addNested(e.Dependencies, depth+1); err != nil {
-				return err
-			}
+		if err := l.addNested(e.Dependencies, depth+1); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -78,17 +88,11 @@ type npmEntry struct {
 	Optional     flag            `json:"optional"`
 	DevOptional  flag            `json:"devOptional"`
 	Peer         flag            `json:"peer"`
-	Requires     json.RawMessage `json:"requires"`     // names of dependencies, version 1
-	Dependencies json.RawMessage `json:"dependencies"` // and of 2 and 3; in 1 what nests
+	Dependencies json.RawMessage `json:"dependencies"`
 }
 
-func (e *npmEntry) locked(name string) locked {
-	out := locked{name: name, version: string(e.Version), hashes: integrity(string(e.Integrity)), license: text(e.License)}
-	if len(e.Requires) > 0 && e.Requires[0] == '{' {
-		out.depends = keys(e.Requires)
-	} else if len(e.Requires) == 0 {
-		out.depends = keys(e.Dependencies)
-	}
+func (e *npmEntry) locked(name string, depends []string) locked {
+	out := locked{name: name, version: string(e.Version), hashes: integrity(string(e.Integrity)), license: text(e.License), depends: depends}
 	switch {
 	case bool(e.Dev):
 		out.scope = "dev"

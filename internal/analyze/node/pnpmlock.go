@@ -22,7 +22,7 @@ func readPNPMLock(data []byte, l *lock) error {
 			continue
 		}
 		if scopes != nil {
-			s, reached := scopes[p.id(key)]
+			s, reached := scopes[withoutPeers(key)]
 			if reached && entry.scope == "" {
 				entry.scope = s
 			}
@@ -47,7 +47,6 @@ type pnpmLock struct {
 	current  *pnpmPackage
 	failed   error
 	snapshot map[string]*pnpmSnapshot
-	names    map[string]string // id of a package by key of a snapshot
 }
 
 type pnpmPackage struct {
@@ -193,8 +192,6 @@ func withoutPeers(key string) string {
 	return key
 }
 
-func (p *pnpmLock) id(key string) string { return withoutPeers(key) }
-
 // scopes walks the graph from what the importers need: the scope of each
 // package by its key, "" winning over "optional" over "dev". nil without graph.
 func (p *pnpmLock) scopes() map[string]string {
@@ -217,7 +214,7 @@ func (p *pnpmLock) scopes() map[string]string {
 			if s != nil && s.optional && scope == "" {
 				mark = "optional"
 			}
-			id := p.id(key)
+			id := withoutPeers(key)
 			if old, ok := out[id]; !ok || scopeRank(mark) > scopeRank(old) {
 				out[id] = mark
 			}

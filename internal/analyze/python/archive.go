@@ -62,7 +62,7 @@ func readArchive(ctx context.Context, f *analyze.File, out *inventory.Record) er
 		data, err := readMember(m)
 		if err == nil {
 			var p inventory.Package
-			if p, err = parseMetadata(m.Name, data); err == nil && p.Name != "" {
+			if p, err = parseMetadata(m.Name, data); p.Name != "" {
 				p.Path, p.Inner = f.Path, m.Name
 				if wheel {
 					p.State, p.Scope = inventory.Declared, "wheel"

@@ -2,10 +2,8 @@ package python
 
 import (
 	"bytes"
-	"encoding/csv"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"strings"
 
@@ -32,34 +30,42 @@ func readRecord(file string, data []byte, out *inventory.Record) error {
 			broken = fmt.Errorf("reading RECORD: more than the limit of %d files", maxFiles)
 			break
 		}
-		line, rest, _ := bytes.Cut(data, []byte("\n"))
-		if bytes.IndexByte(line, '"') >= 0 {
-			// quoted fields may hold line ends
-			r := csv.NewReader(bytes.NewReader(data))
-			r.FieldsPerRecord = -1
-			r.LazyQuotes = true
-			fields, err := r.Read()
-			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					broken = fmt.Errorf("reading RECORD: %w", err)
-				}
+		var name []byte
+		if data[0] == '"' { // a quoted field may hold commas, line ends and doubled quotes
+			n := quotedField(data)
+			if n < 0 {
+				broken = errors.New("reading RECORD: a quoted field does not end")
 				break
 			}
-			rest = data[r.InputOffset():]
-			if p := resolve(base, fields[0]); p != "" {
-				paths = append(paths, p)
-			}
-			data = rest
-			continue
+			name, data = bytes.ReplaceAll(data[1:n-1], []byte(`""`), []byte(`"`)), data[n:]
+			_, data, _ = bytes.Cut(data, []byte("\n"))
+		} else {
+			var line []byte
+			line, data, _ = bytes.Cut(data, []byte("\n"))
+			name, _, _ = bytes.Cut(bytes.TrimRight(line, "\r"), []byte(","))
 		}
-		data = rest
-		name, _, _ := bytes.Cut(bytes.TrimRight(line, "\r"), []byte(","))
 		if p := resolve(base, string(name)); p != "" {
 			paths = append(paths, p)
 		}
 	}
 	own(file, paths, out)
 	return broken
+}
+
+// quotedField is the length of the quoted field that data begins with, with
+// its quotes; -1 if it does not end.
+func quotedField(data []byte) int {
+	for i := 1; i < len(data); i++ {
+		n := bytes.IndexByte(data[i:], '"')
+		if n < 0 {
+			return -1
+		}
+		if i += n; i+1 == len(data) || data[i+1] != '"' {
+			return i + 1
+		}
+		i++
+	}
+	return -1
 }
 
 // readInstalledFiles reads the list that pip left in an egg-info: a path a

@@ -16,7 +16,7 @@ var errNoHeader = errors.New("reading metadata: no Name header")
 // readMetadata reads METADATA, PKG-INFO or a single-file egg-info.
 func readMetadata(file string, data []byte, out *inventory.Record) error {
 	p, err := parseMetadata(file, data)
-	if err != nil || p.Name == "" {
+	if p.Name == "" {
 		return err
 	}
 	dir := path.Dir(file)
@@ -24,12 +24,13 @@ func readMetadata(file string, data []byte, out *inventory.Record) error {
 		p.Files = inventory.NewFileList([]string{egg + "/"})
 	}
 	out.Packages = append(out.Packages, p)
-	return nil
+	return err
 }
 
 // parseMetadata makes a package of core metadata. file is where it lies; its
-// folder says the version where the headers do not. A package without name is
-// one that setuptools could not name: there is nothing to list.
+// folder says the version where the headers do not. A package without Name
+// and error is one that setuptools could not name: there is nothing to list.
+// With an error a package may come that lacks what the error says.
 func parseMetadata(file string, data []byte) (inventory.Package, error) {
 	var h struct {
 		name, version, summary, home                 string
@@ -101,7 +102,7 @@ func parseMetadata(file string, data []byte) (inventory.Package, error) {
 	p.Licenses = licenses(h.expression, h.license, h.classifiers)
 	p.Depends = h.depends
 	if more {
-		return p, nil // the limit is far beyond any real package; the list stays useful
+		return p, fmt.Errorf("reading metadata: more than the limit of %d dependencies", maxDepends)
 	}
 	return p, nil
 }

@@ -1,6 +1,7 @@
 package python
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -277,8 +278,11 @@ func TestCorpus(t *testing.T) {
 	if err != nil {
 		t.Skip("no python3 to ask")
 	}
-	const script = `import importlib.metadata as m, sys
-for d in m.distributions(path=sys.argv[1:]): print(d.metadata["Name"], d.version)`
+	// name, version, and how many files RECORD has by Python's csv module
+	const script = `import csv, importlib.metadata as m, sys
+for d in m.distributions(path=sys.argv[1:]):
+    r = d.read_text("RECORD")
+    print(d.metadata["Name"], d.version, len({row[0] for row in csv.reader(r.splitlines())}) if r else 0)`
 	tests := []struct{ layer, dir string }{
 		{"py-debs", "usr/lib/python3/dist-packages"},
 		{"py-venv", "opt/venv/lib/python3.11/site-packages"},
@@ -310,7 +314,13 @@ for d in m.distributions(path=sys.argv[1:]): print(d.metadata["Name"], d.version
 					inner = append(inner, p.Path)
 					continue
 				}
-				got = append(got, name+" "+p.Version)
+				records := 0
+				for _, o := range r.Owned {
+					if path.Base(o.Path) == "RECORD" && o.Name == p.Name && path.Dir(o.Path) == path.Dir(p.Path) {
+						records = o.Files.Len()
+					}
+				}
+				got = append(got, fmt.Sprintf("%s %s %d", name, p.Version, records))
 			}
 			slices.Sort(want)
 			slices.Sort(got)
