@@ -104,6 +104,23 @@ func TestIndexBombs(t *testing.T) {
 	wantError(t, err, "IndexManifests = 10000")
 }
 
+// TestIndexOfLargeIndexes lists one large nested index many times over.
+func TestIndexOfLargeIndexes(t *testing.T) {
+	m := makeImage(t, amd64(), gzLayer(tarOf(t, "a")))
+	var entries []map[string]any
+	blobs := map[string][]byte{}
+	for i := range 100 {
+		b := indexOf(t, m.entry("linux/amd64", "padding", strings.Repeat("x", 1<<20), "number", fmt.Sprint(i)))
+		blobs[sha(b)] = b
+		entries = append(entries, plainDescriptor(descriptor{MediaType: typeOCIIndex, Digest: sha(b), Size: int64(len(b))}))
+	}
+	all := indexOf(t, entries...)
+	blobs[sha(all)] = all
+	outer := indexOf(t, plainDescriptor(descriptor{MediaType: typeOCIIndex, Digest: sha(all), Size: int64(len(all))}))
+	_, err := tryOpen(t, writeLayout(t, outer, m.blobs, blobs), Options{})
+	wantError(t, err, "ManifestBytes")
+}
+
 func TestChoiceInLayout(t *testing.T) {
 	a := makeImage(t, amd64(), gzLayer(tarOf(t, "a")))
 	b := makeImage(t, amd64(), gzLayer(tarOf(t, "b")))
@@ -181,6 +198,18 @@ func TestDockerArchive(t *testing.T) {
 		_, err := tryOpen(t, p+":team/a:1", Options{Limits: Limits{SpoolBytes: 5000}})
 		wantError(t, err, "SpoolBytes = 5000")
 	}
+}
+
+func TestArchiveBomb(t *testing.T) {
+	files := archiveFile{name: "zeros", data: make([]byte, 100<<20)}
+	whole, err := os.ReadFile(writeArchive(t, files))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := filepath.Join(t.TempDir(), "bomb.tar.gz")
+	os.WriteFile(p, gz(whole), 0o644)
+	_, err = tryOpen(t, "docker-archive:"+p, Options{Limits: Limits{Ratio: 100}})
+	wantError(t, err, "the archive's compression ratio exceeds the limit Ratio = 100")
 }
 
 func TestDockerArchiveFaults(t *testing.T) {

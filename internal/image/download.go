@@ -23,7 +23,7 @@ type download struct {
 	o      Options
 
 	off    int64 // bytes given so far
-	body   *stallReader
+	body   io.ReadCloser
 	skip   int64 // what body brings again before the byte at off
 	broken int   // breaks in a row that brought little
 	mark   int64 // off at the last break
@@ -93,10 +93,8 @@ func (d *download) recover(err error) error {
 
 // connect asks for the rest of the blob.
 func (d *download) connect() error {
-	ctx, cancel := context.WithCancelCause(d.ctx)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.url, nil)
+	req, err := http.NewRequestWithContext(d.ctx, http.MethodGet, d.url, nil)
 	if err != nil {
-		cancel(nil)
 		return err
 	}
 	if d.off > 0 {
@@ -104,15 +102,13 @@ func (d *download) connect() error {
 	}
 	resp, err := d.client.Do(req)
 	if err != nil {
-		cancel(nil)
 		return err
 	}
-	b := &stallReader{r: resp.Body, ctx: ctx, cancel: cancel, after: d.o.Timeouts.Stall}
 	if d.skip, err = d.accept(resp); err != nil {
-		b.Close()
+		resp.Body.Close()
 		return err
 	}
-	d.body = b
+	d.body = resp.Body
 	return nil
 }
 
@@ -164,8 +160,8 @@ func (s *stallReader) Read(p []byte) (int, error) {
 	}
 	n, err := s.r.Read(p)
 	s.timer.Stop()
-	if err != nil && err != io.EOF && context.Cause(s.ctx) != nil {
-		err = context.Cause(s.ctx)
+	if err != nil && context.Cause(s.ctx) != nil {
+		err = context.Cause(s.ctx) // a connection that was given up may look like a proper end
 	}
 	return n, err
 }

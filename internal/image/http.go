@@ -93,7 +93,7 @@ func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 			}
 			req.Body = body
 		}
-		resp, err := t.next.RoundTrip(req)
+		resp, err := t.once(req)
 		if n >= retries || req.Context().Err() != nil || !again(resp, err) {
 			if err != nil {
 				return nil, err
@@ -116,6 +116,18 @@ func (t *retrier) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
+// once sends the request; whoever reads the answer gives up when it stalls.
+func (t *retrier) once(req *http.Request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(req.Context())
+	resp, err := t.next.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	resp.Body = &stallReader{r: resp.Body, ctx: ctx, cancel: cancel, after: t.o.Timeouts.Stall}
+	return resp, nil
+}
+
 // check keeps web pages of proxies and portals from being taken for answers.
 func (t *retrier) check(resp *http.Response) (*http.Response, error) {
 	kind, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
@@ -123,7 +135,11 @@ func (t *retrier) check(resp *http.Response) (*http.Response, error) {
 		return resp, nil
 	}
 	body := bufio.NewReaderSize(resp.Body, 1024)
-	head, _ := body.Peek(1024)
+	head, err := body.Peek(1024)
+	if err != nil && err != io.EOF {
+		resp.Body.Close()
+		return nil, err
+	}
 	if !bytes.HasPrefix(bytes.TrimSpace(head), []byte("<")) {
 		resp.Body = struct {
 			io.Reader

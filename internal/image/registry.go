@@ -71,6 +71,9 @@ func connectRegistry(ctx context.Context, repo name.Repository, o Options) (*reg
 		t.CloseIdleConnections()
 		return nil, fmt.Errorf("finding credentials for %s: %w", repo.RegistryStr(), err)
 	}
+	// The context serves the login only; it bounds answers that never end.
+	ctx, cancel := context.WithTimeout(ctx, o.Timeouts.Manifest)
+	defer cancel()
 	scopes := []string{repo.Scope(transport.PullScope)}
 	rt, err := transport.NewWithContext(ctx, repo.Registry, creds, &retrier{next: t, o: o}, scopes)
 	if err != nil {
@@ -164,9 +167,6 @@ func (r *registry) manifest(ctx context.Context, d descriptor) ([]byte, error) {
 func (r *registry) get(ctx context.Context, id string) (raw []byte, digest string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Timeouts.Manifest)
 	defer cancel()
-	// What reads the body may give the request up.
-	ctx, giveUp := context.WithCancelCause(ctx)
-	defer giveUp(nil)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.base+"/manifests/"+id, nil)
 	if err != nil {
 		return nil, "", err
@@ -176,15 +176,14 @@ func (r *registry) get(ctx context.Context, id string) (raw []byte, digest strin
 	if err != nil {
 		return nil, "", loginError(err)
 	}
-	body := &stallReader{r: resp.Body, ctx: ctx, cancel: giveUp, after: r.o.Timeouts.Stall}
-	defer body.Close()
+	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		return nil, "", statusError(resp)
 	}
 	if strings.Contains(resp.Header.Get("Content-Type"), "manifest.v1+") && strings.Contains(resp.Header.Get("Content-Type"), "docker") {
 		return nil, "", errSchema1
 	}
-	raw, err = readAll(body, r.o.Limits.ManifestBytes, "manifest "+id, "ManifestBytes")
+	raw, err = readAll(resp.Body, r.o.Limits.ManifestBytes, "manifest "+id, "ManifestBytes")
 	if err != nil {
 		return nil, "", err
 	}

@@ -236,6 +236,28 @@ func TestRegistryFaults(t *testing.T) {
 			<-r.Context().Done()
 			return true
 		}, want: "stalled"},
+		{name: "stalls in a web page", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			if !isBlob(r) {
+				return false
+			}
+			w.Header().Set("Content-Type", "text/html")
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return true
+		}, want: "stalled"},
+		{name: "stalls in the greeting", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			w.(http.Flusher).Flush()
+			<-r.Context().Done()
+			return true
+		}, want: "stalled"},
+		{name: "endless greeting", fault: func(w http.ResponseWriter, r *http.Request) bool {
+			for r.URL.Path == "/v2/" {
+				if _, err := w.Write(make([]byte, 1<<16)); err != nil {
+					return true
+				}
+			}
+			return false
+		}, opts: func(o *Options) { o.Timeouts.Manifest = 300 * time.Millisecond }},
 		{name: "never answers", fault: func(w http.ResponseWriter, r *http.Request) bool {
 			<-r.Context().Done()
 			return true

@@ -23,8 +23,9 @@ type resolver struct {
 	content
 	o       Options
 	want    Platform
-	asked   bool // want was asked for, not assumed
-	listed  int  // manifests seen in indexes
+	asked   bool  // want was asked for, not assumed
+	listed  int   // manifests seen in indexes
+	bytes   int64 // of all manifests and indexes fetched
 	foreign func(ctx context.Context, d descriptor, url string) (io.ReadCloser, error)
 }
 
@@ -45,12 +46,20 @@ func (r *resolver) fetch(ctx context.Context, d descriptor) ([]byte, error) {
 	if d.Size > r.o.Limits.ManifestBytes {
 		return nil, &LimitError{"manifest " + d.Digest, "ManifestBytes", r.o.Limits.ManifestBytes}
 	}
+	if r.bytes > manifestsTogether*r.o.Limits.ManifestBytes {
+		return nil, &LimitError{fmt.Sprintf("a %dth of all manifests together", manifestsTogether), "ManifestBytes", r.o.Limits.ManifestBytes}
+	}
 	raw, err := r.manifest(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("fetching manifest %s: %w", d.Digest, err)
 	}
+	r.bytes += int64(len(raw))
 	return raw, verify("manifest "+d.Digest, raw, d.Digest, d.Size)
 }
+
+// manifestsTogether times the limit of one manifest is what all indexes and
+// manifests on the way to an image may have.
+const manifestsTogether = 16
 
 // image goes from a manifest or index, already verified against digest, to
 // the image.

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,12 +59,24 @@ func openArchive(ctx context.Context, name string, o Options) (*archive, error) 
 		return openTar(f, o.Limits)
 	}
 	defer f.Close()
+	fi, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	limit := max(ratioStart, fi.Size()*o.Limits.Ratio)
+	if o.Limits.SpoolBytes > limit {
+		o.Limits.SpoolBytes = limit
+	}
 	u, done, err := decompress(bufio.NewReaderSize(f, 256<<10), kind)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	g, err := spool(ctx, u, o)
+	var le *LimitError
+	if errors.As(err, &le) && le.Limit == limit {
+		return nil, &LimitError{"the archive's compression ratio", "Ratio", o.Limits.Ratio}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +94,12 @@ func guessCompressed(f *os.File, kind compression) (Kind, error) {
 	}
 	defer done()
 	limits := Options{}.withDefaults().Limits
+	fi, err := f.Stat()
+	if err != nil {
+		return "", err
+	}
 	seen := &archive{entries: map[string]archiveEntry{}}
-	r := tar.NewReader(io.LimitReader(u, limits.SpoolBytes))
+	r := tar.NewReader(io.LimitReader(u, min(limits.SpoolBytes, max(ratioStart, fi.Size()*limits.Ratio))))
 	for range limits.ArchiveEntries {
 		h, err := r.Next()
 		if err != nil && err != io.EOF {
