@@ -242,7 +242,7 @@ replace github.com/g/h v1.0.0 => ../h
 	if got := run(t, Mod{}, "usr/local/go/src/go.mod", []byte("module std\n\nrequire golang.org/x/net v0.1.0\n")); len(got.Packages) != 0 {
 		t.Errorf("standard library: %+v", got)
 	}
-	for _, p := range []string{"root/go/pkg/mod/a/b@v1/go.mod", "src/vendor/a/go.mod", "src/xgo.mod", "src/go.mod.bak"} {
+	for _, p := range []string{"root/go/pkg/mod/a/b@v1/go.mod", "src/vendor/a/go.mod", "src/xgo.mod", "usr/local/go/src/crypto/md5/_asm/go.mod", "src/go.mod.bak"} {
 		if (Mod{}).Wants(analyze.Entry{Path: p}) != analyze.Ignore {
 			t.Errorf("Wants(%s) says yes", p)
 		}

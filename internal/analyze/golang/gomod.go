@@ -13,7 +13,8 @@ import (
 
 // Mod reads go.mod files of source trees: what they require, as declared. The
 // modules that lie in a module cache, a vendor directory or a test's data are
-// somebody else's source and declare nothing here.
+// somebody else's source and declare nothing here, and the go command ignores
+// directories whose names begin with an underscore.
 type Mod struct{}
 
 var _ analyze.Analyzer = Mod{}
@@ -30,7 +31,7 @@ func (Mod) Wants(e analyze.Entry) analyze.Interest {
 	if !ok || rest != "" && rest[len(rest)-1] != '/' {
 		return analyze.Ignore
 	}
-	if strings.Contains(rest, "pkg/mod/") || strings.Contains(rest, "/vendor/") || strings.Contains(rest, "/testdata/") || strings.HasPrefix(rest, "usr/share/gocode/") {
+	if strings.Contains(rest, "pkg/mod/") || strings.Contains(rest, "/vendor/") || strings.Contains(rest, "/testdata/") || strings.Contains(rest, "/_") || strings.HasPrefix(rest, "usr/share/gocode/") {
 		return analyze.Ignore
 	}
 	return analyze.Alone

@@ -315,7 +315,7 @@ func (c *clues) score(p pomFile) int {
 		return 4*scoreName + len(p.artifact) // the file is called exactly so
 	case stem == a:
 		s += scoreName
-	case strings.HasSuffix(stem, "."+a) || strings.HasPrefix(a, stem+".") || strings.HasSuffix(a, "."+stem):
+	case strings.HasSuffix(stem, "."+a), strings.HasPrefix(a, stem+"."), strings.HasSuffix(a, "."+stem), withoutMajor(stem) == a:
 		s += scoreStrong
 	}
 	m := c.manifest
@@ -332,7 +332,7 @@ func (c *clues) score(p pomFile) int {
 		s += scoreHint
 	}
 	for _, class := range [...]string{m.get("start-class"), m.get("main-class")} {
-		if class != "" && strings.HasPrefix(class, p.group+".") {
+		if strings.HasPrefix(class, p.group+".") && !launcher(class) {
 			s += scoreHint
 			break
 		}
@@ -343,4 +343,25 @@ func (c *clues) score(p pomFile) int {
 		}
 	}
 	return s
+}
+
+// withoutMajor takes a number off the first word, which distributions add to
+// tell major versions apart: maven3.core is maven.core.
+func withoutMajor(stem string) string {
+	first, rest, ok := strings.Cut(stem, ".")
+	first = strings.TrimRight(first, "0123456789")
+	if !ok || first == "" {
+		return first
+	}
+	return first + "." + rest
+}
+
+// launcher reports whether a main class is that of a framework, which starts
+// other people's applications.
+func launcher(class string) bool {
+	switch class {
+	case "io.vertx.core.Launcher", "io.vertx.launcher.application.VertxApplication", "clojure.main", "org.jruby.Main", "groovy.ui.GroovyMain", "io.ktor.server.netty.EngineMain", "play.core.server.ProdServerStart":
+		return true
+	}
+	return strings.HasPrefix(class, "org.springframework.boot.loader.") || strings.HasPrefix(class, "io.quarkus.bootstrap.") || strings.HasPrefix(class, "io.micronaut.function.")
 }

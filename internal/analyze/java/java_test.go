@@ -104,6 +104,16 @@ func TestIdentity(t *testing.T) {
 			" org.example:server:2.0\nMETA-INF/maven/commons-io/commons-io/pom.properties commons-io:commons-io:2.11.0\n",
 		},
 		{
+			"launcher of a framework", "app/run-1.0.jar",
+			[]file{propsFile("io.vertx", "vertx-core", "4.5.0"), propsFile("org.yaml", "snakeyaml", "1.33"), manifestFile("Main-Class: io.vertx.core.Launcher")},
+			" :run:1.0\nMETA-INF/maven/io.vertx/vertx-core/pom.properties io.vertx:vertx-core:4.5.0\nMETA-INF/maven/org.yaml/snakeyaml/pom.properties org.yaml:snakeyaml:1.33\n",
+		},
+		{
+			"own pom of a distribution's file name", "java/maven3-slf4j-provider.jar",
+			[]file{propsFile("org.apache.maven", "maven-slf4j-provider", "3.8.7"), propsFile("org.slf4j", "slf4j-simple", "1.7.32")},
+			" org.apache.maven:maven-slf4j-provider:3.8.7\nMETA-INF/maven/org.slf4j/slf4j-simple/pom.properties org.slf4j:slf4j-simple:1.7.32\n",
+		},
+		{
 			"only a shaded pom", "app/server-2.0-all.jar", []file{propsFile("commons-io", "commons-io", "2.11.0")},
 			" :server:2.0:all\nMETA-INF/maven/commons-io/commons-io/pom.properties commons-io:commons-io:2.11.0\n",
 		},
