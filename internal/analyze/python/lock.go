@@ -97,7 +97,7 @@ func insidePackage(file string) bool {
 	if strings.HasPrefix(file, "usr/share/doc/") || strings.HasPrefix(file, "usr/lib/python") || strings.HasPrefix(file, "usr/local/go/") {
 		return true
 	}
-	for _, dir := range [...]string{"/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/pkg/mod/", "/conda/pkgs/"} {
+	for _, dir := range [...]string{"/site-packages/", "/dist-packages/", "/node_modules/", "/gems/", "/pkg/mod/", "/conda/pkgs/", "/_vendor/", "/vendored/", "/third_party/"} {
 		if strings.Contains(file, dir) {
 			return true
 		}

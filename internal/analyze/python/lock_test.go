@@ -82,6 +82,17 @@ func TestPipfileLock(t *testing.T) {
 	}
 }
 
+func TestRequirementsScope(t *testing.T) {
+	for file, want := range map[string]string{
+		"app/requirements.txt": "", "app/requirements/prod.txt": "", "app/dev-requirements.txt": "dev", "app/requirements/test.txt": "test",
+		"app/tests/requirements.txt": "test", "app/docs/requirements.txt": "dev", "requirements-build.txt": "build", "srv/devices/requirements.txt": "",
+	} {
+		if got := requirementsScope(file); got != want {
+			t.Errorf("requirementsScope(%s) = %q, want %q", file, got, want)
+		}
+	}
+}
+
 func TestLockHash(t *testing.T) {
 	for file, want := range map[string]string{
 		"uv.lock colorama":         "4f1d9991f5acc0ca119f9d443620b77f9d6b33703e51011c16baf57afb285fc6",

@@ -166,7 +166,10 @@ func classifyName(path string) kind {
 func fixture(path string) bool {
 	at := strings.Index(path, "-packages/")
 	if at < 0 {
-		at = strings.Index(path, "/lib/python")
+		at = strings.Index(path, "lib/python")
+		if at > 0 && path[at-1] != '/' {
+			return false
+		}
 	}
 	if at < 0 {
 		return false

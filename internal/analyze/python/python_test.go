@@ -158,6 +158,22 @@ func TestNotInstalled(t *testing.T) {
 	}
 }
 
+func TestFixtures(t *testing.T) {
+	for path, want := range map[string]bool{
+		"usr/local/lib/python3.11/test/test_importlib/data/example-21.12-py3.6.egg":  true,
+		"lib/python3.13/test/wheeldata/setuptools-67.6.1-py3-none-any.whl":           true,
+		"usr/lib/python3/dist-packages/pkg_resources/tests/data/x.egg-info/PKG-INFO": true,
+		"usr/local/lib/python3.11/ensurepip/_bundled/pip-23.2.1-py3-none-any.whl":    false,
+		"test/lib/python3/site-packages/a-1.dist-info/METADATA":                      false,
+		"usr/lib/python3/dist-packages/test-1.dist-info/METADATA":                    false,
+		"app/tests/x.egg-info/PKG-INFO":                                              false,
+	} {
+		if got := classify(path) == none; got != want {
+			t.Errorf("%s: left out %v, want %v", path, got, want)
+		}
+	}
+}
+
 func TestMetadataFields(t *testing.T) {
 	r := run(t, Analyzer{}, "testdata/root")
 	find := func(suffix string) inventory.Package {

@@ -32,7 +32,7 @@ func readVendored(file string, data []byte, out *inventory.Record) error {
 // includes are read for themselves, where they are named like one.
 func readRequirements(file string, data []byte, out *inventory.Record) error {
 	reqs, err := parseRequirements(data)
-	scope := requirementsScope(path.Base(file))
+	scope := requirementsScope(file)
 	for _, r := range reqs {
 		p := declared(file, r.name, r.version, scope, r.marker)
 		if len(r.hashes) == 1 {
@@ -43,11 +43,14 @@ func readRequirements(file string, data []byte, out *inventory.Record) error {
 	return err
 }
 
-func requirementsScope(base string) string {
+// requirementsScope is what the name of a requirements file, or of its
+// folder, says that it is for.
+func requirementsScope(file string) string {
+	base, folder := path.Base(file), path.Base(path.Dir(file))
 	switch {
-	case strings.Contains(base, "test"):
+	case strings.Contains(base, "test"), folder == "test", folder == "tests":
 		return "test"
-	case strings.Contains(base, "dev"), strings.Contains(base, "lint"), strings.Contains(base, "doc"):
+	case strings.Contains(base, "dev"), strings.Contains(base, "lint"), strings.Contains(base, "doc"), folder == "doc", folder == "docs":
 		return "dev"
 	case strings.Contains(base, "build"):
 		return "build"
