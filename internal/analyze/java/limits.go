@@ -6,7 +6,7 @@ import "fmt"
 const (
 	maxDepth     = 32        // archives within archives
 	maxEntries   = 1_000_000 // entries of all central directories together
-	maxDirectory = 128 << 20 // bytes of one central directory
+	maxDirectory = 64 << 20  // bytes of one central directory
 	maxInflated  = 2 << 30   // bytes inflated in all
 	maxLive      = 128 << 20 // bytes of nested archives held in memory at one time
 	maxRatio     = 200       // inflated to packed bytes of a nested archive of more than 1 MiB
