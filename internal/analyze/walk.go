@@ -386,3 +386,6 @@ func addAliases(r *inventory.Record, aliases map[string][]string) {
 		}
 	}
 }
+
+// WalkKey names the record of the walk's own problems.
+func WalkKey() Key { return Key{Analyzer: walkName, Version: WalkVersion} }
