@@ -66,6 +66,9 @@ type Finding struct {
 	CWEs      []string            `json:"cwes,omitempty"`
 	Published time.Time           `json:"published,omitzero"`
 
+	Exploited *advisory.Exploited `json:"exploited,omitempty"` // set by whoever has the catalogue
+	EPSS      *advisory.EPSS      `json:"epss,omitempty"`
+
 	// Confidence is 1 unless the package or its identity is a guess.
 	Confidence float64    `json:"confidence"`
 	Evidence   []Evidence `json:"evidence"`
