@@ -4,14 +4,18 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/dotnet"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dpkg"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/golang"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/java"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/node"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/pacman"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/php"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/portage"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/python"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rpm"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/ruby"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/rust"
 )
 
 // analyzers lists every analyzer of the product.
@@ -23,13 +27,13 @@ func analyzers() []analyze.Analyzer {
 		apk.Analyzer{},
 		pacman.Analyzer{},
 		portage.Analyzer{},
-		python.Analyzer{},
-		python.LockAnalyzer{},
-		node.Analyzer{},
-		node.LockAnalyzer{},
-		java.Analyzer{},
-		java.Lock{},
-		golang.Analyzer{},
-		golang.Mod{},
+		python.Analyzer{}, python.LockAnalyzer{},
+		node.Analyzer{}, node.LockAnalyzer{},
+		ruby.Analyzer{}, ruby.LockAnalyzer{},
+		java.Analyzer{}, java.Lock{},
+		golang.Analyzer{}, golang.Mod{},
+		rust.Analyzer{}, rust.Lock{},
+		dotnet.Analyzer{}, dotnet.Lock{},
+		php.Analyzer{}, php.LockAnalyzer{},
 	}
 }
