@@ -1,0 +1,309 @@
+package debian
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/version"
+)
+
+// Limits of the tracker's JSON.
+const (
+	maxRecord  = 64 << 20   // bytes of what is said of one CVE in one package
+	maxEntries = 20_000_000 // package, CVE, release
+)
+
+// trackerEntry is what the JSON says of one CVE in one package.
+type trackerEntry struct {
+	Description string          `json:"description"`
+	Bug         json.RawMessage `json:"debianbug"`
+	Releases    map[string]struct {
+		Status string `json:"status"`
+		Fixed  string `json:"fixed_version"`
+		// Urgency is Debian's own judgement; a star after it says that it
+		// was taken from the National Vulnerability Database.
+		Urgency string  `json:"urgency"`
+		NoDSA   *string `json:"nodsa"`
+		Reason  string  `json:"nodsa_reason"` // "", "ignored", "postponed"
+	} `json:"releases"`
+}
+
+// claim is the same of one release, kept small: the file is ordered by
+// package, advisories are by CVE, so all of it is held until the end.
+type claim struct {
+	pkg, stream, status, fixed, urgency, note, reason string
+}
+
+type problem struct {
+	description string
+	bugs        []string
+	claims      []claim
+}
+
+// readTracker reads the tracker's JSON and yields one advisory for every CVE
+// and TEMP identifier, in their order.
+func readTracker(r io.Reader, yield func(feed.Item, error) bool) error {
+	t := tracker{problems: map[string]*problem{}, text: map[string]string{}, unknown: map[string]bool{}, yield: yield}
+	if err := t.read(r); err != nil || t.stopped {
+		return err
+	}
+	ids := make([]string, 0, len(t.problems))
+	for id := range t.problems {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	for _, id := range ids {
+		if !yield(feed.Item{Advisory: t.problems[id].advisory(id)}, nil) {
+			return nil
+		}
+		delete(t.problems, id)
+	}
+	return nil
+}
+
+type tracker struct {
+	problems map[string]*problem
+	text     map[string]string // the same few words and versions again and again
+	unknown  map[string]bool   // releases that nothing is known of
+	claims   int
+	stopped  bool
+	yield    func(feed.Item, error) bool
+}
+
+func (t *tracker) bad(record string, err error) {
+	if !t.stopped && !t.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
+		t.stopped = true
+	}
+}
+
+func (t *tracker) read(r io.Reader) error {
+	in := &bounded{r: bufio.NewReaderSize(r, 1<<20)}
+	dec := json.NewDecoder(in)
+	if err := open(dec); err != nil {
+		return err
+	}
+	for dec.More() && !t.stopped {
+		pkg, err := name(dec)
+		if err != nil {
+			return err
+		}
+		if err := open(dec); err != nil {
+			return fmt.Errorf("package %q: %w", shorten(pkg), err)
+		}
+		for dec.More() && !t.stopped {
+			id, err := name(dec)
+			if err != nil {
+				return fmt.Errorf("package %q: %w", shorten(pkg), err)
+			}
+			var e trackerEntry
+			in.left = maxRecord
+			err = dec.Decode(&e)
+			var wrong *json.UnmarshalTypeError
+			switch {
+			case errors.As(err, &wrong):
+				t.bad(shorten(id)+" in "+shorten(pkg), err)
+			case err != nil:
+				return fmt.Errorf("package %q, %s: %w", shorten(pkg), shorten(id), err)
+			default:
+				if err := t.add(pkg, id, &e); err != nil {
+					return err
+				}
+			}
+		}
+		if t.stopped {
+			return nil
+		}
+		if _, err := dec.Token(); err != nil { // the end of the package
+			return fmt.Errorf("package %q: %w", shorten(pkg), unexpected(err))
+		}
+	}
+	if t.stopped {
+		return nil
+	}
+	if _, err := dec.Token(); err != nil {
+		return unexpected(err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is more after the end of the object")
+	}
+	return nil
+}
+
+func (t *tracker) add(pkg, id string, e *trackerEntry) error {
+	if !strings.HasPrefix(id, "CVE-") && !strings.HasPrefix(id, "TEMP-") || len(id) > 100 || pkg == "" {
+		t.bad(shorten(id)+" in "+shorten(pkg), errors.New("neither a CVE nor a temporary identifier"))
+		return nil
+	}
+	p := t.problems[id]
+	if p == nil {
+		p = &problem{}
+		t.problems[strings.Clone(id)] = p
+	}
+	if p.description == "" {
+		p.description = e.Description
+	}
+	if bug := strings.Trim(string(bytes.TrimSpace(e.Bug)), `"`); bug != "" && bug != "null" {
+		if _, err := strconv.Atoi(bug); err == nil && !slices.Contains(p.bugs, bug) {
+			p.bugs = append(p.bugs, bug)
+		}
+	}
+	pkg = t.intern(advisory.Name("debian", pkg))
+	for release, r := range e.Releases {
+		stream, ok := streamOf(release)
+		if !ok {
+			if !t.unknown[release] && len(t.unknown) < 100 {
+				t.unknown[release] = true
+				t.bad("release "+shorten(release), errors.New("no Debian release of that name is known; what is said of it is left out"))
+			}
+			continue
+		}
+		if r.Status != "resolved" && r.Status != "open" && r.Status != "undetermined" {
+			t.bad(fmt.Sprintf("%s in %s of %s", id, pkg, release), fmt.Errorf("the status %q is unknown", shorten(r.Status)))
+			continue
+		}
+		if t.claims++; t.claims > maxEntries {
+			return &feed.LimitError{What: "the security tracker", Limit: "entries", Most: maxEntries}
+		}
+		c := claim{
+			pkg: pkg, stream: t.intern(stream), status: t.intern(r.Status), fixed: t.intern(r.Fixed),
+			urgency: t.intern(strings.TrimRight(r.Urgency, "*")), reason: t.intern(r.Reason),
+		}
+		if r.NoDSA != nil {
+			c.note = t.intern(*r.NoDSA)
+			if c.reason == "" {
+				c.reason = "no-dsa"
+			}
+		}
+		p.claims = append(p.claims, c)
+	}
+	return nil
+}
+
+func (t *tracker) intern(s string) string {
+	if v, ok := t.text[s]; ok {
+		return v
+	}
+	t.text[s] = s
+	return s
+}
+
+func (p *problem) advisory(id string) *advisory.Advisory {
+	a := &advisory.Advisory{
+		Source: "debian", ID: id, Details: p.description, URL: "https://security-tracker.debian.org/tracker/" + id,
+	}
+	slices.Sort(p.bugs)
+	for _, bug := range p.bugs {
+		a.References = append(a.References, advisory.Reference{Type: "REPORT", URL: "https://bugs.debian.org/" + bug})
+	}
+	slices.SortFunc(p.claims, func(x, y claim) int {
+		if d := strings.Compare(x.pkg, y.pkg); d != 0 {
+			return d
+		}
+		return strings.Compare(x.stream, y.stream)
+	})
+	a.Affected = make([]advisory.Affected, 0, len(p.claims))
+	for _, c := range p.claims {
+		a.Affected = append(a.Affected, c.affected())
+	}
+	return a
+}
+
+func (c claim) affected() advisory.Affected {
+	a := advisory.Affected{Key: advisory.Key{Stream: c.stream, Name: c.pkg}, Names: advisory.Source, Scheme: version.Deb, Note: c.note}
+	switch {
+	case c.status == "undetermined":
+		a.Status = advisory.StatusUndetermined
+	case c.status == "resolved" && c.fixed == "0":
+		a.Status = advisory.StatusNotAffected
+	case c.status == "resolved" && c.fixed == "":
+		a.Status, a.Fix.State, a.Note = advisory.StatusUndetermined, advisory.Fixed, "resolved, but in which version is not said"
+	case c.status == "resolved":
+		a.Intervals = []advisory.Interval{{Fixed: c.fixed}}
+		a.Fix = advisory.Fix{State: advisory.Fixed, Versions: []string{c.fixed}}
+	case c.urgency == "end-of-life":
+		a.Fix.State = advisory.EndOfLife
+	case c.reason == "ignored":
+		a.Fix.State = advisory.WontFix
+	case c.reason == "postponed":
+		a.Fix.State = advisory.Deferred
+	default:
+		a.Fix.State = advisory.NotFixed
+		if c.reason == "no-dsa" {
+			a.Note = strings.TrimSuffix("no advisory of its own is planned: "+c.note, ": ")
+		}
+	}
+	switch c.urgency {
+	case "", "not yet assigned", "end-of-life":
+	default:
+		a.Severities = []advisory.Severity{{Source: "debian", Type: "LABEL", Label: advisory.LevelOf(c.urgency), Raw: c.urgency}}
+	}
+	return a
+}
+
+// streamOf turns a code name into a key stream.
+func streamOf(release string) (string, bool) {
+	n := advisory.DebianRelease(release)
+	return "debian:" + n, n != ""
+}
+
+// bounded is a reader that fails when one record does not end.
+type bounded struct {
+	r    io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, &feed.LimitError{What: "a record", Limit: "bytes", Most: maxRecord}
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
+
+// open reads the start of an object.
+func open(dec *json.Decoder) error {
+	t, err := dec.Token()
+	if err != nil {
+		return unexpected(err)
+	}
+	if t != json.Delim('{') {
+		return fmt.Errorf("an object was expected, not %s", shorten(fmt.Sprint(t)))
+	}
+	return nil
+}
+
+// name reads the name of a member of an object.
+func name(dec *json.Decoder) (string, error) {
+	t, err := dec.Token()
+	if err != nil {
+		return "", unexpected(err)
+	}
+	s, _ := t.(string)
+	return s, nil
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// shorten makes a text of the input fit for a message.
+func shorten(s string) string {
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) > 80 {
+		s = strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}
