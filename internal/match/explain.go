@@ -1,0 +1,185 @@
+package match
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+)
+
+// Explanation says why a vulnerability was reported for an image, or why not.
+type Explanation struct {
+	ID      string   `json:"id"`
+	Aliases []string `json:"aliases,omitempty"`
+	// Records are all records of the identifier, whatever they speak of.
+	Records []advisory.Advisory `json:"records,omitempty"`
+	// Packages are those of the image that a record speaks of.
+	Packages []PackageExplanation `json:"packages,omitempty"`
+	// Verdict is the answer in one sentence.
+	Verdict string `json:"verdict"`
+}
+
+// PackageExplanation is the derivation for one package: file, package, key,
+// record, range, comparison.
+type PackageExplanation struct {
+	Package  *inventory.Package `json:"package"`
+	Keys     []advisory.Key     `json:"keys"` // that were asked for
+	Evidence []Evidence         `json:"evidence,omitempty"`
+	Finding  *Finding           `json:"finding,omitempty"` // nil: not reported
+	Reason   string             `json:"reason"`
+}
+
+// Explain tells for a vulnerability and every package of the input how they
+// were compared. records are all that carry the identifier, as its own, an
+// alias or upstream; they may say more than one thing about a package.
+func Explain(id string, in Input, records []advisory.Advisory, o Options) Explanation {
+	e := Explanation{ID: id, Records: records}
+	aliases := map[string]bool{}
+	byKey := map[advisory.Key][]claim{}
+	for i := range records {
+		a := &records[i]
+		if cves := a.CVEs(); len(cves) <= 1 {
+			for _, x := range append([]string{a.ID}, a.Aliases...) {
+				if x != id {
+					aliases[x] = true
+				}
+			}
+		}
+		for k := range a.Affected {
+			byKey[a.Affected[k].Key] = append(byKey[a.Affected[k].Key], claim{a, &a.Affected[k]})
+		}
+	}
+	for a := range aliases {
+		e.Aliases = append(e.Aliases, a)
+	}
+	slices.Sort(e.Aliases)
+	c := newComparer()
+	reported := 0
+	for i := range in.Packages {
+		p := &in.Packages[i]
+		ls, state := lookups(p, in.Distro)
+		pe := PackageExplanation{Package: p}
+		var judged []judgement
+		skipped := ""
+		spoken := false
+		for _, l := range ls {
+			pe.Keys = append(pe.Keys, l.key)
+			for _, cl := range byKey[l.key] {
+				spoken = true
+				j, relevant, problem := c.judge(p, l, cl)
+				if !relevant {
+					skipped = notRelevant(p, l, cl)
+					continue
+				}
+				if problem != "" {
+					j.Note = strings.TrimSpace(j.Note + " " + problem)
+				}
+				judged = append(judged, j)
+				pe.Evidence = append(pe.Evidence, j.Evidence)
+			}
+		}
+		if !spoken {
+			if state != Judged && namedByRecords(p, records) {
+				pe.Reason = "not judged: " + stateMessage(state, p, in.Distro)
+				e.Packages = append(e.Packages, pe)
+			}
+			continue
+		}
+		for _, f := range findings(i, p, judged, o) {
+			if f.ID == id || slices.Contains(f.Aliases, id) {
+				pe.Finding = &f
+				break
+			}
+		}
+		switch {
+		case pe.Finding != nil && pe.Finding.Suppressed != "":
+			pe.Reason = "suppressed: " + pe.Finding.Suppressed
+		case pe.Finding != nil:
+			pe.Reason = "reported: " + affectedComparison(judged)
+			reported++
+		case len(judged) == 0:
+			pe.Reason = "not reported: " + skipped
+		default:
+			pe.Reason = "not reported: " + decidingComparison(judged, o)
+		}
+		e.Packages = append(e.Packages, pe)
+	}
+	switch {
+	case len(records) == 0:
+		e.Verdict = fmt.Sprintf("no record of %s is known: it may be newer than the data, or its source may be off; see feed status", id)
+	case len(e.Packages) == 0:
+		e.Verdict = fmt.Sprintf("the records of %s speak of %s; the image has none of these", id, strings.Join(keyNames(records), ", "))
+	case reported > 0:
+		e.Verdict = fmt.Sprintf("%s is reported for %d of %d packages that its records speak of", id, reported, len(e.Packages))
+	default:
+		e.Verdict = fmt.Sprintf("%s is not reported: see the reason of each of %d packages", id, len(e.Packages))
+	}
+	return e
+}
+
+func notRelevant(p *inventory.Package, l lookup, cl claim) string {
+	a := cl.affected
+	switch {
+	case !cl.advisory.Withdrawn.IsZero():
+		return fmt.Sprintf("%s %s was withdrawn on %s", cl.advisory.Source, cl.advisory.ID, cl.advisory.Withdrawn.Format("2006-01-02"))
+	case a.Names != advisory.Either && a.Names != l.names:
+		return fmt.Sprintf("%s %s speaks of the %s package of that name", cl.advisory.Source, cl.advisory.ID, map[bool]string{true: "source", false: "binary"}[a.Names == advisory.Source])
+	case len(a.Arches) > 0 && !slices.Contains(a.Arches, p.Arch):
+		return fmt.Sprintf("%s %s is for %s only", cl.advisory.Source, cl.advisory.ID, strings.Join(a.Arches, ", "))
+	}
+	return fmt.Sprintf("%s %s is for module %q of repository %q; the package is of module %q", cl.advisory.Source, cl.advisory.ID, a.Module, a.Repository, p.Module)
+}
+
+func affectedComparison(judged []judgement) string {
+	for i := range judged {
+		if judged[i].Affected {
+			return judged[i].Comparison + " (" + judged[i].Source + " " + judged[i].Advisory + ")"
+		}
+	}
+	return ""
+}
+
+// decidingComparison names the comparison of the source that was heard.
+func decidingComparison(judged []judgement, o Options) string {
+	best := &judged[0]
+	for i := range judged {
+		if priority(o, judged[i].Source) > priority(o, best.Source) {
+			best = &judged[i]
+		}
+	}
+	s := best.Comparison
+	if best.Evidence.Status != "" {
+		s = "the publisher says " + best.Evidence.Status
+	}
+	return s + " (" + best.Source + " " + best.Advisory + ")"
+}
+
+func namedByRecords(p *inventory.Package, records []advisory.Advisory) bool {
+	for i := range records {
+		for k := range records[i].Affected {
+			n := records[i].Affected[k].Name
+			if n == p.Name || n == p.Source || n == EcosystemName(p) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func keyNames(records []advisory.Advisory) []string {
+	var out []string
+	for i := range records {
+		for k := range records[i].Affected {
+			key := records[i].Affected[k].Key
+			if s := key.Stream + " " + key.Name; !slices.Contains(out, s) && len(out) < 8 {
+				out = append(out, s)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return []string{"no package by name"}
+	}
+	return out
+}
