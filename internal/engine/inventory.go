@@ -234,4 +234,3 @@ func readSBOM(ref image.Ref) (*inventory.Image, error) {
 	}
 	return img, nil
 }
-

@@ -502,3 +502,37 @@ func (db *DB) FeedFailed(ctx context.Context, source string, failure error, now 
 		return err
 	})
 }
+
+// FeedSettings returns the owner's choices by source.
+func FeedSettings[T any](ctx context.Context, db *DB) (map[string]T, error) {
+	rows, err := db.read.QueryContext(ctx, "SELECT source, setting FROM feed_settings")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[string]T{}
+	for rows.Next() {
+		var name, raw string
+		var v T
+		if err := rows.Scan(&name, &raw); err != nil {
+			return nil, err
+		}
+		if err := json.Unmarshal([]byte(raw), &v); err != nil {
+			return nil, fmt.Errorf("setting of %s: %w", name, err)
+		}
+		out[name] = v
+	}
+	return out, rows.Err()
+}
+
+// PutFeedSetting keeps the owner's choice about a source.
+func PutFeedSetting[T any](ctx context.Context, db *DB, source string, v T) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return db.update(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO feed_settings (source, setting) VALUES (?, ?) ON CONFLICT (source) DO UPDATE SET setting = excluded.setting", source, string(raw))
+		return err
+	})
+}

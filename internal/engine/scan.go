@@ -1,0 +1,213 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/match"
+	"github.com/tidewaiter/tidewaiter/internal/store"
+)
+
+// ScanOptions are the choices of one [Feeds.Scan].
+type ScanOptions struct {
+	AsOf       time.Time            // what was known at that instant; zero: now
+	Statements []advisory.Statement // VEX documents of the owner
+	Ignore     []IgnoreRule
+}
+
+// Scan finds the vulnerabilities of an inventory in what is known.
+func (f *Feeds) Scan(ctx context.Context, img *inventory.Image, o ScanOptions) (*match.Scan, error) {
+	snap, views, err := f.Snapshot(ctx, o.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	r, err := match.Find(ctx, match.Input{Packages: img.Packages, Distro: img.Distro}, snap, f.matchOptions(views, snap))
+	if err != nil {
+		return nil, err
+	}
+	s := &match.Scan{Image: img, Findings: r.Findings, States: r.States, Problems: r.Problems, Generation: snap.Generation, At: f.Now().UTC()}
+	if !o.AsOf.IsZero() {
+		s.At = o.AsOf.UTC()
+	}
+	if err := enrich(ctx, snap, s); err != nil {
+		return nil, err
+	}
+	for _, v := range views {
+		if v.Enabled && v.Status != nil {
+			s.Feeds = append(s.Feeds, match.FeedState{Source: v.Name, Records: v.Status.Records, Revision: v.Status.State.Revision, Checked: v.Status.Checked, Stale: v.Stale, Error: v.Status.Error})
+		}
+	}
+	if s.Distro, err = distroState(ctx, snap, img, s.At); err != nil {
+		return nil, err
+	}
+	statements, err := snap.Statements(ctx, ids(s.Findings))
+	if err != nil {
+		return nil, err
+	}
+	match.ApplyStatements(s, append(slices.Clone(o.Statements), statements...))
+	ApplyIgnore(s, o.Ignore)
+	match.SortByRisk(s.Findings, img.Packages)
+	return s, nil
+}
+
+func (f *Feeds) matchOptions(views []FeedView, snap *store.Snapshot) match.Options {
+	priority := map[string]int{}
+	for _, v := range views {
+		priority[v.Name] = v.Priority
+	}
+	return match.Options{Coverage: snap, Priority: func(source string) int { return priority[source] }}
+}
+
+func ids(findings []match.Finding) []string {
+	seen := map[string]bool{}
+	var out []string
+	for i := range findings {
+		for _, id := range append([]string{findings[i].ID}, findings[i].Aliases...) {
+			if !seen[id] {
+				seen[id] = true
+				out = append(out, id)
+			}
+		}
+	}
+	return out
+}
+
+// enrich adds what catalogues know of the vulnerabilities found.
+func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan) error {
+	all := ids(s.Findings)
+	exploited, err := snap.Exploited(ctx, all)
+	if err != nil {
+		return err
+	}
+	scores, err := snap.EPSS(ctx, all)
+	if err != nil {
+		return err
+	}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		for _, id := range append([]string{f.ID}, f.Aliases...) {
+			if e, ok := exploited[id]; ok && f.Exploited == nil {
+				f.Exploited = &e
+			}
+			if e, ok := scores[id]; ok && f.EPSS == nil {
+				f.EPSS = &e
+			}
+		}
+	}
+	return nil
+}
+
+// distroState says whether the distribution is known, and for how long it is
+// supported.
+func distroState(ctx context.Context, snap *store.Snapshot, img *inventory.Image, now time.Time) (match.DistroState, error) {
+	d := img.Distro
+	var out match.DistroState
+	if d == nil {
+		if slices.ContainsFunc(img.Packages, func(p inventory.Package) bool { return p.OS() && p.Distro == "" }) {
+			out.State, out.Message = match.UnknownDistro, "the image does not say which distribution it is"
+		}
+		return out, nil
+	}
+	stream, ok := advisory.DistroStream(d.ID, d.Version, d.Codename)
+	out.Stream = stream
+	switch known, stale := snap.Stream(stream); {
+	case !ok:
+		out.State, out.Message = match.UnknownDistro, fmt.Sprintf("no publisher is known to speak of %s %s", d.ID, d.Version)
+	case !known:
+		out.State, out.Message = match.NoData, fmt.Sprintf("there is no advisory data for %s", stream)
+	case stale:
+		out.State, out.Message = match.Stale, fmt.Sprintf("the advisory data for %s is older than its bound", stream)
+	}
+	product, cycle := lifeCycle(d)
+	cycles, err := snap.Cycles(ctx, product)
+	if err != nil {
+		return out, err
+	}
+	for _, c := range cycles {
+		if c.Cycle != cycle {
+			continue
+		}
+		out.Product, out.EOL, out.Extend = product+" "+cycle, c.EOL, c.Extended
+		out.Ended = c.Ended || !c.EOL.IsZero() && now.After(c.EOL)
+	}
+	return out, nil
+}
+
+// lifeCycle names a distribution's release in the words of endoflife.date.
+func lifeCycle(d *inventory.Distro) (product, cycle string) {
+	major, _, _ := strings.Cut(d.Version, ".")
+	minor := d.Version
+	if p := strings.SplitN(d.Version, ".", 3); len(p) > 1 {
+		minor = p[0] + "." + p[1]
+	}
+	switch d.ID {
+	case "debian", "fedora":
+		return d.ID, major
+	case "ubuntu", "alpine":
+		return map[string]string{"ubuntu": "ubuntu", "alpine": "alpine-linux"}[d.ID], minor
+	case "rhel":
+		return "rhel", major
+	case "centos":
+		return "centos", major
+	case "rocky":
+		return "rocky-linux", major
+	case "almalinux":
+		return "almalinux", major
+	case "ol":
+		return "oracle-linux", major
+	case "amzn":
+		if strings.HasPrefix(d.Version, "201") {
+			return "amazon-linux", "2018.03"
+		}
+		return "amazon-linux", d.Version
+	case "sles", "sled":
+		return "sles", d.Version
+	case "opensuse-leap":
+		return "opensuse", d.Version
+	case "photon":
+		return "photon", minor
+	case "azurelinux", "mariner":
+		return "azure-linux", minor
+	}
+	return d.ID, d.Version
+}
+
+// Explain tells why a vulnerability is reported for an inventory, or why not.
+func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, asOf time.Time) (match.Explanation, error) {
+	snap, views, err := f.Snapshot(ctx, asOf)
+	if err != nil {
+		return match.Explanation{}, err
+	}
+	records, err := snap.Find(ctx, id)
+	if err != nil {
+		return match.Explanation{}, err
+	}
+	// records that know the vulnerability by another name belong to it as well
+	more := map[string]bool{id: true}
+	for i := 0; i < len(records) && len(records) < 1000; i++ {
+		if len(records[i].CVEs()) > 1 {
+			continue
+		}
+		for _, alias := range append([]string{records[i].ID}, records[i].Aliases...) {
+			if more[alias] {
+				continue
+			}
+			more[alias] = true
+			found, err := snap.Find(ctx, alias)
+			if err != nil {
+				return match.Explanation{}, err
+			}
+			for _, r := range found {
+				if !slices.ContainsFunc(records, func(x advisory.Advisory) bool { return x.Source == r.Source && x.ID == r.ID }) {
+					records = append(records, r)
+				}
+			}
+		}
+	}
+	return match.Explain(id, match.Input{Packages: img.Packages, Distro: img.Distro}, records, f.matchOptions(views, snap)), nil
+}
