@@ -1,7 +1,6 @@
 package debian
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -16,11 +15,8 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-// Limits of the tracker's JSON.
-const (
-	maxRecord  = 64 << 20   // bytes of what is said of one CVE in one package
-	maxEntries = 20_000_000 // package, CVE, release
-)
+// maxEntries bounds what is held of the tracker's JSON: packages × CVEs × releases.
+const maxEntries = 20_000_000
 
 // trackerEntry is what the JSON says of one CVE in one package.
 type trackerEntry struct {
@@ -86,30 +82,18 @@ func (t *tracker) bad(record string, err error) {
 }
 
 func (t *tracker) read(r io.Reader) error {
-	in := &bounded{r: bufio.NewReaderSize(r, 1<<20)}
-	dec := json.NewDecoder(in)
-	if err := open(dec); err != nil {
-		return err
-	}
-	for dec.More() && !t.stopped {
-		pkg, err := name(dec)
+	in := feed.NewJSONReader(r, feed.MaxRecord)
+	for pkg, err := range in.Object() {
 		if err != nil {
 			return err
 		}
-		if err := open(dec); err != nil {
-			return fmt.Errorf("package %q: %w", shorten(pkg), err)
-		}
-		for dec.More() && !t.stopped {
-			id, err := name(dec)
+		for id, err := range in.Object() {
 			if err != nil {
 				return fmt.Errorf("package %q: %w", shorten(pkg), err)
 			}
 			var e trackerEntry
-			in.left = maxRecord
-			err = dec.Decode(&e)
-			var wrong *json.UnmarshalTypeError
-			switch {
-			case errors.As(err, &wrong):
+			switch err := in.Decode(&e); {
+			case feed.IsJSONError(err):
 				t.bad(shorten(id)+" in "+shorten(pkg), err)
 			case err != nil:
 				return fmt.Errorf("package %q, %s: %w", shorten(pkg), shorten(id), err)
@@ -118,24 +102,12 @@ func (t *tracker) read(r io.Reader) error {
 					return err
 				}
 			}
-		}
-		if t.stopped {
-			return nil
-		}
-		if _, err := dec.Token(); err != nil { // the end of the package
-			return fmt.Errorf("package %q: %w", shorten(pkg), unexpected(err))
+			if t.stopped {
+				return nil
+			}
 		}
 	}
-	if t.stopped {
-		return nil
-	}
-	if _, err := dec.Token(); err != nil {
-		return unexpected(err)
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errors.New("there is more after the end of the object")
-	}
-	return nil
+	return in.End()
 }
 
 func (t *tracker) add(pkg, id string, e *trackerEntry) error {
@@ -253,50 +225,6 @@ func (c claim) affected() advisory.Affected {
 func streamOf(release string) (string, bool) {
 	n := advisory.DebianRelease(release)
 	return "debian:" + n, n != ""
-}
-
-// bounded is a reader that fails when one record does not end.
-type bounded struct {
-	r    io.Reader
-	left int64
-}
-
-func (b *bounded) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, &feed.LimitError{What: "a record", Limit: "bytes", Most: maxRecord}
-	}
-	n, err := b.r.Read(p)
-	b.left -= int64(n)
-	return n, err
-}
-
-// open reads the start of an object.
-func open(dec *json.Decoder) error {
-	t, err := dec.Token()
-	if err != nil {
-		return unexpected(err)
-	}
-	if t != json.Delim('{') {
-		return fmt.Errorf("an object was expected, not %s", shorten(fmt.Sprint(t)))
-	}
-	return nil
-}
-
-// name reads the name of a member of an object.
-func name(dec *json.Decoder) (string, error) {
-	t, err := dec.Token()
-	if err != nil {
-		return "", unexpected(err)
-	}
-	s, _ := t.(string)
-	return s, nil
-}
-
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
 
 // shorten makes a text of the input fit for a message.
