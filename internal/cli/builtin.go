@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"slices"
+
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
@@ -16,6 +18,8 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rpm"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/ruby"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rust"
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/debian"
 )
 
 // analyzers lists every analyzer of the product.
@@ -36,4 +40,11 @@ func analyzers() []analyze.Analyzer {
 		dotnet.Analyzer{}, dotnet.Lock{},
 		php.Analyzer{}, php.LockAnalyzer{},
 	}
+}
+
+// sources lists every feed of the product.
+func sources() []feed.Source {
+	return slices.Concat(
+		debian.Sources(),
+	)
 }

@@ -1,0 +1,443 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/engine"
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/store"
+)
+
+func (a *app) feedCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "feed", Short: "What publishers say: update, look up, carry across an air gap", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.feedUpdateCommand(), a.feedImportCommand(), a.feedStatusCommand(), a.feedListCommand(), a.feedSetCommand("enable", "Let a source count", true),
+		a.feedSetCommand("disable", "Let a source count no more; its records are kept", false), a.feedConfigureCommand(), a.feedSearchCommand())
+	return cmd
+}
+
+// feeds opens the database and the sources.
+func (a *app) feeds(ctx context.Context) (*engine.Feeds, func() error, error) {
+	dir, err := a.data()
+	if err != nil {
+		return nil, nil, err
+	}
+	db, err := store.OpenSQLite(ctx, filepath.Join(dir, "tidewaiter.db"))
+	if err != nil {
+		return nil, nil, err
+	}
+	return &engine.Feeds{DB: db, Sources: sources(), Client: &feed.Client{}, Now: time.Now, Log: a.log}, db.Close, nil
+}
+
+func (a *app) feedUpdateCommand() *cobra.Command {
+	var from string
+	var force, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "update [NAME...]",
+		Short: "Get what the publishers have: of the sources named, else of all that are on",
+		Long: `Get what the publishers have. An update of a source is taken whole or not at
+all; one that is broken, truncated or suspiciously small changes nothing, and
+the last good data stays in force. Exit code 2 when a source failed.`,
+		Example: "  tidewaiter feed update\n  tidewaiter feed update debian osv-pypi\n  tidewaiter feed update osv-npm --from all.zip",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			if from != "" && len(args) != 1 {
+				return errors.New("--from goes with one source: name it")
+			}
+			names := args
+			if len(names) == 0 {
+				views, err := f.Views(cmd.Context())
+				if err != nil {
+					return err
+				}
+				for _, v := range views {
+					if v.Enabled && !v.Setting.Pinned && (v.URL != "" || v.Setting.URL != "") {
+						names = append(names, v.Name)
+					}
+				}
+			}
+			return a.refreshAll(cmd.Context(), f, names, map[string]string{}, engine.RefreshOptions{From: from, Force: force}, asJSON)
+		},
+		ValidArgsFunction: completeSources,
+	}
+	cmd.Flags().StringVar(&from, "from", "", "a local `file or folder` in the publisher's own format, instead of the network")
+	cmd.Flags().BoolVar(&force, "force", false, "take a feed that has shrunk, and update a pinned one")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func completeSources(_ *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	var out []string
+	for _, s := range sources() {
+		out = append(out, s.Info().Name+"\t"+s.Info().Describes)
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
+}
+
+// refreshAll updates sources one after the other, goes on when one fails, and
+// fails in the end if one did.
+func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, from map[string]string, o engine.RefreshOptions, asJSON bool) error {
+	type outcome struct {
+		store.FeedChange
+		Error   string  `json:"error,omitempty"`
+		Seconds float64 `json:"seconds"`
+	}
+	var all []outcome
+	failed := 0
+	for _, name := range names {
+		o := o
+		if from[name] != "" {
+			o.From = from[name]
+		}
+		t := time.Now()
+		c, err := f.Refresh(ctx, name, o)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		out := outcome{FeedChange: c, Seconds: time.Since(t).Seconds()}
+		if err != nil {
+			out.Error = err.Error()
+			failed++
+		}
+		all = append(all, out)
+		if asJSON {
+			continue
+		}
+		switch {
+		case err != nil:
+			fmt.Fprintf(a.err, "%-18s %v\n", name, err)
+		case c.Generation == 0:
+			fmt.Fprintf(a.out, "%-18s nothing new, %.1f s\n", name, out.Seconds)
+		default:
+			bad := ""
+			if c.Bad > 0 {
+				bad = fmt.Sprintf(", %d kept aside", c.Bad)
+			}
+			fmt.Fprintf(a.out, "%-18s %d records: %d new, %d changed, %d gone%s, %.1f s\n", name, c.Records, c.Added, c.Changed, c.Removed, bad, out.Seconds)
+		}
+	}
+	if asJSON {
+		enc := json.NewEncoder(a.out)
+		enc.SetIndent("", "  ")
+		if err := enc.Encode(all); err != nil {
+			return err
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d sources failed; their last good data stays in force", failed, len(names))
+	}
+	return nil
+}
+
+func (a *app) feedImportCommand() *cobra.Command {
+	var asJSON, force bool
+	cmd := &cobra.Command{
+		Use:   "import SOURCE=PATH...",
+		Short: "Take files in the publishers' own formats",
+		Example: `  tidewaiter feed import osv-npm=all.zip kev=known_exploited_vulnerabilities.json
+  tidewaiter feed import own=advisories/`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			from := map[string]string{}
+			var names []string
+			for _, arg := range args {
+				name, path, ok := strings.Cut(arg, "=")
+				if !ok || path == "" {
+					return fmt.Errorf("%q: use SOURCE=PATH; feed list shows the sources", arg)
+				}
+				if _, twice := from[name]; twice {
+					return fmt.Errorf("%s is given twice", name)
+				}
+				from[name] = path
+				names = append(names, name)
+			}
+			return a.refreshAll(cmd.Context(), f, names, from, engine.RefreshOptions{Force: force}, asJSON)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&force, "force", false, "take a feed that has shrunk")
+	return cmd
+}
+
+func (a *app) feedStatusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "status [NAME]", Short: "Say how old the data is, what failed, and which records were kept aside", Args: cobra.MaximumNArgs(1),
+		Example: "  tidewaiter feed status\n  tidewaiter feed status debian\n  tidewaiter feed status --json",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			views, err := f.Views(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				return a.feedStatusOne(cmd.Context(), f, views, args[0], asJSON)
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(views)
+			}
+			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "SOURCE\tRECORDS\tCHANGED\tCHECKED\tSTATE")
+			n := 0
+			for _, v := range views {
+				if v.Status == nil {
+					continue
+				}
+				n++
+				fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\n", v.Name, v.Status.Records, day(v.Status.Changed), day(v.Status.Checked), viewState(v))
+			}
+			w.Flush()
+			if n == 0 {
+				_, err = fmt.Fprintln(a.out, "no source was updated yet: tidewaiter feed update")
+			}
+			return err
+		},
+		ValidArgsFunction: completeSources,
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Format(time.DateTime)
+}
+
+func viewState(v engine.FeedView) string {
+	var s []string
+	if !v.Enabled {
+		s = append(s, "off")
+	}
+	if v.Setting.Pinned {
+		s = append(s, "pinned")
+	}
+	if v.Stale {
+		s = append(s, "stale")
+	}
+	if v.Status != nil && v.Status.Bad > 0 {
+		s = append(s, fmt.Sprintf("%d records kept aside", v.Status.Bad))
+	}
+	if v.Status != nil && v.Status.Error != "" {
+		s = append(s, "last try failed: "+v.Status.Error)
+	}
+	if len(s) == 0 {
+		return "ok"
+	}
+	return strings.Join(s, ", ")
+}
+
+func (a *app) feedStatusOne(ctx context.Context, f *engine.Feeds, views []engine.FeedView, name string, asJSON bool) error {
+	for _, v := range views {
+		if v.Name != name {
+			continue
+		}
+		bad, err := f.DB.BadRecords(ctx, name)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			type badRecord struct {
+				Record string `json:"record"`
+				Error  string `json:"error"`
+			}
+			list := []badRecord{}
+			for _, b := range bad {
+				list = append(list, badRecord{b.Record, b.Err.Error()})
+			}
+			enc := json.NewEncoder(a.out)
+			enc.SetIndent("", "  ")
+			return enc.Encode(map[string]any{"source": v, "bad": list})
+		}
+		fmt.Fprintf(a.out, "%s: %s, %s\nlicence: %s\naddress: %s\n", v.Name, v.Publisher, v.Describes, v.Licence, v.URL)
+		if v.Off != "" {
+			fmt.Fprintf(a.out, "off unless turned on: %s\n", v.Off)
+		}
+		if v.Status != nil {
+			fmt.Fprintf(a.out, "%d records, changed %s, checked %s\n", v.Status.Records, day(v.Status.Changed), day(v.Status.Checked))
+		}
+		fmt.Fprintf(a.out, "state: %s\n", viewState(v))
+		for _, b := range bad {
+			fmt.Fprintf(a.out, "kept aside: %s: %v\n", b.Record, b.Err)
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: %q; feed list shows all", engine.ErrNoSource, name)
+}
+
+func (a *app) feedListCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "list", Short: "List every source there is", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			views, err := f.Views(cmd.Context())
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(views)
+			}
+			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(w, "SOURCE\tON\tRANK\tKNOWS")
+			for _, v := range views {
+				on := "on"
+				if !v.Enabled {
+					on = "off"
+				}
+				what := v.Describes
+				if !v.Enabled && v.Off != "" {
+					what += " (off: " + v.Off + ")"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", v.Name, on, v.Priority, what)
+			}
+			return w.Flush()
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) feedSetCommand(verb, short string, on bool) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " NAME...", Short: short, Args: cobra.MinimumNArgs(1), ValidArgsFunction: completeSources,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.setFeeds(cmd.Context(), args, func(s *engine.FeedSetting) { s.Enabled = &on })
+		},
+	}
+}
+
+func (a *app) setFeeds(ctx context.Context, names []string, change func(*engine.FeedSetting)) error {
+	f, done, err := a.feeds(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	for _, name := range names {
+		if err := f.Set(ctx, name, change); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *app) feedConfigureCommand() *cobra.Command {
+	var url string
+	var priority int
+	var fresh time.Duration
+	var pin, unpin bool
+	cmd := &cobra.Command{
+		Use: "set NAME", Short: "Change a source's address, rank, bound of age, or pin it", Args: exactArgs(1, "one source"), ValidArgsFunction: completeSources,
+		Example: "  tidewaiter feed set debian --url https://mirror.example.com/tracker.json --fresh 48h\n  tidewaiter feed set nvd --pin",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.setFeeds(cmd.Context(), args, func(s *engine.FeedSetting) {
+				if cmd.Flags().Changed("url") {
+					s.URL = url
+				}
+				if cmd.Flags().Changed("priority") {
+					s.Priority = &priority
+				}
+				if cmd.Flags().Changed("fresh") {
+					s.Fresh = fresh
+				}
+				s.Pinned = (s.Pinned || pin) && !unpin
+			})
+		},
+	}
+	cmd.Flags().StringVar(&url, "url", "", "`address` to get it from instead of the publisher's; \"\" for the publisher's again")
+	cmd.Flags().IntVar(&priority, "priority", 0, "rank: where several sources speak of one package the highest is heard")
+	cmd.Flags().DurationVar(&fresh, "fresh", 0, "older data than this is stale")
+	cmd.Flags().BoolVar(&pin, "pin", false, "do not update it any more")
+	cmd.Flags().BoolVar(&unpin, "unpin", false, "update it again")
+	return cmd
+}
+
+func (a *app) feedSearchCommand() *cobra.Command {
+	var asJSON bool
+	var stream string
+	cmd := &cobra.Command{
+		Use:   "search ID|PACKAGE",
+		Short: "Show what is known of a vulnerability or a package",
+		Example: `  tidewaiter feed search CVE-2023-4911
+  tidewaiter feed search openssl --stream debian:12
+  tidewaiter feed search lodash --stream npm --json`,
+		Args: exactArgs(1, "one identifier or package"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			snap, _, err := f.Snapshot(cmd.Context(), time.Time{})
+			if err != nil {
+				return err
+			}
+			var records []advisory.Advisory
+			if stream == "" {
+				records, err = snap.Find(cmd.Context(), args[0])
+			}
+			if err == nil && len(records) == 0 {
+				streams := []string{stream}
+				if stream == "" {
+					streams = snap.Streams()
+				}
+				var keys []advisory.Key
+				for _, s := range streams {
+					keys = append(keys, advisory.Key{Stream: s, Name: advisory.Name(s, args[0])})
+				}
+				records, err = snap.AdvisoriesFor(cmd.Context(), keys)
+			}
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(records)
+			}
+			if len(records) == 0 {
+				a.code = exitStop
+				_, err := fmt.Fprintf(a.out, "nothing is known of %q\n", args[0])
+				return err
+			}
+			return writeRecords(a, records)
+		},
+	}
+	cmd.Flags().StringVar(&stream, "stream", "", "look for a package in one `stream`, such as debian:12 or npm")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
