@@ -1,7 +1,9 @@
 // Package feed brings in what publishers say. A [Source] reads one publisher's
 // format, from the network or from files in the same format; the leaves below
-// this package hold them, one per publisher. Storing and comparing is left to
-// others: [Diff] tells, purely, what an update changes.
+// this package hold them, one per publisher. What they share is here: the
+// [Client] that downloads, [Members] of archives and folders, streaming readers
+// of JSON and XML, and CVSS. Comparing with what is known, and storing, is left
+// to package store.
 package feed
 
 import (
