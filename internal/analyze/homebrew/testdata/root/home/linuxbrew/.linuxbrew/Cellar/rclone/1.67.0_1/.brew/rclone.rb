@@ -1,0 +1,5 @@
+class Rclone < Formula
+  desc "Rsync for cloud storage"
+  homepage "https://rclone.org/"
+  license "MIT"
+end
