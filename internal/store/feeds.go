@@ -2,6 +2,7 @@ package store
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -14,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/fxamacker/cbor/v2"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
@@ -335,7 +338,7 @@ func stageItem(source string, it feed.Item) (r stagedRecord, err error) {
 
 // stageClaims puts the affected packages together by key.
 func stageClaims(affected []advisory.Affected) ([]stagedClaim, error) {
-	byKey := map[advisory.Key][]wireAffected{}
+	byKey := map[advisory.Key][]cbor.RawMessage{}
 	var order []advisory.Key
 	for i := range affected {
 		k := affected[i].Key
@@ -345,7 +348,11 @@ func stageClaims(affected []advisory.Affected) ([]stagedClaim, error) {
 		if byKey[k] == nil {
 			order = append(order, k)
 		}
-		byKey[k] = append(byKey[k], wireOf(&affected[i]))
+		w, err := encode(wireOf(&affected[i]))
+		if err != nil {
+			return nil, err
+		}
+		byKey[k] = append(byKey[k], w)
 	}
 	slices.SortFunc(order, func(a, b advisory.Key) int {
 		if d := strings.Compare(a.Stream, b.Stream); d != 0 {
@@ -355,6 +362,8 @@ func stageClaims(affected []advisory.Affected) ([]stagedClaim, error) {
 	})
 	out := make([]stagedClaim, 0, len(order))
 	for _, k := range order {
+		// the order of a publisher's entries says nothing and may change
+		slices.SortFunc(byKey[k], func(a, b cbor.RawMessage) int { return bytes.Compare(a, b) })
 		b, err := encode(byKey[k])
 		if err != nil {
 			return nil, err
