@@ -293,7 +293,7 @@ func (o *opener) zip(d *Download, prefix string) error {
 		if strings.HasSuffix(f.Name, "/") || !f.Mode().IsRegular() {
 			continue
 		}
-		name := cleanName(prefix + f.Name)
+		name := prefix + cleanName(f.Name)
 		r, err := f.Open()
 		if err != nil {
 			if err := o.give(Member{}, &BadRecord{name, err}); err != nil {
@@ -329,7 +329,7 @@ func (o *opener) tar(r io.Reader, from, prefix string) error {
 		if h.Typeflag != tar.TypeReg {
 			continue
 		}
-		name := cleanName(prefix + h.Name)
+		name := prefix + cleanName(h.Name)
 		if err := o.give(Member{Name: name, Size: h.Size, Modified: h.ModTime, Reader: o.one(t, name)}, nil); err != nil {
 			return err
 		}

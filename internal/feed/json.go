@@ -98,6 +98,14 @@ func (j *JSONReader) fill(keep int) bool {
 	return false
 }
 
+// refill is fill for a caller that knows a place in the buffer.
+func (j *JSONReader) refill(keep int, place *int) bool {
+	base := j.base
+	more := j.fill(keep)
+	*place -= int(j.base - base)
+	return more
+}
+
 // next returns the next byte that is no space, without taking it; 0 at the end.
 func (j *JSONReader) next() byte {
 	for {
@@ -360,10 +368,9 @@ func (j *JSONReader) scan(keep bool) (start int, err error) {
 					return 0, j.err
 				}
 			}
-			if !j.fill(hold) {
+			if !j.refill(hold, &start) {
 				return 0, j.ended()
 			}
-			start -= hold
 			continue
 		}
 		switch c := j.buf[j.pos]; c {
@@ -436,10 +443,9 @@ func (j *JSONReader) quoted(start int, keep bool, from int64) (int, error) {
 				return 0, j.err
 			}
 		}
-		if !j.fill(hold) {
+		if !j.refill(hold, &start) {
 			return 0, j.ended()
 		}
-		start -= hold
 	}
 }
 
@@ -463,7 +469,7 @@ func (j *JSONReader) scalar(start int, keep bool) (int, error) {
 		if keep {
 			hold = start
 		}
-		if !j.fill(hold) {
+		if !j.refill(hold, &start) {
 			if j.err != nil {
 				return 0, j.err
 			}
@@ -472,7 +478,6 @@ func (j *JSONReader) scalar(start int, keep bool) (int, error) {
 			}
 			return start, nil
 		}
-		start -= hold
 	}
 }
 
