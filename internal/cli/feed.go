@@ -24,7 +24,8 @@ func (a *app) feedCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(a.feedUpdateCommand(), a.feedImportCommand(), a.feedStatusCommand(), a.feedListCommand(), a.feedSetCommand("enable", "Let a source count", true),
-		a.feedSetCommand("disable", "Let a source count no more; its records are kept", false), a.feedConfigureCommand(), a.feedSearchCommand())
+		a.feedSetCommand("disable", "Let a source count no more; its records are kept", false), a.feedConfigureCommand(), a.feedSearchCommand(),
+		a.feedExportCommand(), a.feedKeyCommand(), a.feedVerifyCommand(), a.feedDiffCommand())
 	return cmd
 }
 
@@ -147,13 +148,21 @@ func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, f
 
 func (a *app) feedImportCommand() *cobra.Command {
 	var asJSON, force bool
+	var keys []string
 	cmd := &cobra.Command{
-		Use:   "import SOURCE=PATH...",
-		Short: "Take files in the publishers' own formats",
-		Example: `  tidewaiter feed import osv-npm=all.zip kev=known_exploited_vulnerabilities.json
+		Use:   "import FILE|SOURCE=PATH...",
+		Short: "Take a signed export, or files in the publishers' own formats",
+		Long: `Take a signed file that feed export wrote elsewhere: its signature, order and
+completeness are verified before anything is touched. Or, as SOURCE=PATH, files
+and folders in the publishers' own formats.`,
+		Example: `  tidewaiter feed import --key 'p6x…=' all.tw
+  tidewaiter feed import osv-npm=all.zip kev=known_exploited_vulnerabilities.json
   tidewaiter feed import own=advisories/`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 1 && !strings.Contains(args[0], "=") {
+				return a.takeExport(cmd, args[0], keys, force, asJSON)
+			}
 			f, done, err := a.feeds(cmd.Context())
 			if err != nil {
 				return err
@@ -175,9 +184,68 @@ func (a *app) feedImportCommand() *cobra.Command {
 			return a.refreshAll(cmd.Context(), f, names, from, engine.RefreshOptions{Force: force}, asJSON)
 		},
 	}
+	cmd.Flags().StringArrayVar(&keys, "key", nil, "public `key` whose signature counts, as feed key prints it where the export was made (repeatable)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&force, "force", false, "take a feed that has shrunk")
+	cmd.Flags().BoolVar(&force, "force", false, "take a feed that has shrunk, or an older export")
 	return cmd
+}
+
+func (a *app) feedDiffCommand() *cobra.Command {
+	var since, until, source string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use: "diff", Short: "List which records changed between two instants", Args: cobra.NoArgs,
+		Example: "  tidewaiter feed diff --since 2026-05-01\n  tidewaiter feed diff --since 2026-05-01 --until 2026-05-02T12:00:00Z --source debian --json",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			from, err := parseInstant(since)
+			if err != nil {
+				return fmt.Errorf("--since: %w", err)
+			}
+			to := time.Now()
+			if until != "" {
+				if to, err = parseInstant(until); err != nil {
+					return fmt.Errorf("--until: %w", err)
+				}
+			}
+			f, done, err := a.feeds(cmd.Context())
+			if err != nil {
+				return err
+			}
+			defer done()
+			changes, err := f.DB.FeedDiff(cmd.Context(), source, from, to)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.out)
+				enc.SetIndent("", "  ")
+				return enc.Encode(changes)
+			}
+			for _, c := range changes {
+				fmt.Fprintf(a.out, "%-8s %s %s\n", c.Change, c.Source, c.ID)
+			}
+			_, err = fmt.Fprintf(a.out, "%d records\n", len(changes))
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&since, "since", "", "`instant` to compare from: 2026-05-01 or 2026-05-01T12:00:00Z (required)")
+	cmd.Flags().StringVar(&until, "until", "", "`instant` to compare to (default: now)")
+	cmd.Flags().StringVar(&source, "source", "", "only this `source`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.MarkFlagRequired("since")
+	return cmd
+}
+
+// parseInstant reads a date, which means its first moment in UTC, or an instant.
+func parseInstant(s string) (time.Time, error) {
+	if t, err := time.Parse(time.DateOnly, s); err == nil {
+		return t, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, fmt.Errorf("%q is no instant: use 2026-05-01 or 2026-05-01T12:00:00Z", s)
+	}
+	return t, nil
 }
 
 func (a *app) feedStatusCommand() *cobra.Command {

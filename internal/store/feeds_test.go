@@ -263,3 +263,18 @@ func TestCoverageAndAge(t *testing.T) {
 		t.Error("a source that is off counts")
 	}
 }
+
+func TestFeedDiff(t *testing.T) {
+	db := open(t)
+	apply(t, db, update(true, curl("CVE-2026-0001", "1"), curl("CVE-2026-0002", "1"), curl("CVE-2026-0009", "1")), when)
+	apply(t, db, update(true, curl("CVE-2026-0001", "2"), curl("CVE-2026-0003", "1"), curl("CVE-2026-0009", "1")), when.AddDate(0, 0, 1))
+	apply(t, db, update(true, curl("CVE-2026-0001", "3"), curl("CVE-2026-0003", "1"), curl("CVE-2026-0009", "1")), when.AddDate(0, 0, 2))
+	got, err := db.FeedDiff(t.Context(), "", when, when.AddDate(0, 0, 1))
+	want := []RecordDiff{{"test", "CVE-2026-0001", "changed"}, {"test", "CVE-2026-0002", "removed"}, {"test", "CVE-2026-0003", "added"}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("FeedDiff: %v (-want +got):\n%s", err, d)
+	}
+	if got, err := db.FeedDiff(t.Context(), "", when.Add(-time.Hour), when.AddDate(0, 0, 3)); err != nil || len(got) != 3 {
+		t.Errorf("from nothing: %v, %v", got, err)
+	}
+}

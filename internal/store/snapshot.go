@@ -387,3 +387,51 @@ func (db *DB) BadRecords(ctx context.Context, source string) ([]feed.BadRecord, 
 	}
 	return out, rows.Err()
 }
+
+// RecordDiff is one record that differs between two instants.
+type RecordDiff struct {
+	Source string `json:"source"`
+	ID     string `json:"id"`
+	Change string `json:"change"` // added, changed, removed
+}
+
+// FeedDiff lists the records that differ between what was known at two
+// instants, of one source or, with "", of all; by source and id.
+func (db *DB) FeedDiff(ctx context.Context, source string, from, to time.Time) ([]RecordDiff, error) {
+	var a, b int64
+	for at, g := range map[time.Time]*int64{from: &a, to: &b} {
+		if err := db.read.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM generations WHERE at <= ?", at.UnixMilli()).Scan(g); err != nil {
+			return nil, err
+		}
+	}
+	rows, err := db.read.QueryContext(ctx, `SELECT r.source, r.ext_id, r.kind,
+			MAX(CASE WHEN r.gen_from <= ? AND (r.gen_to IS NULL OR r.gen_to > ?) THEN r.id ELSE 0 END),
+			MAX(CASE WHEN r.gen_from <= ? AND (r.gen_to IS NULL OR r.gen_to > ?) THEN r.id ELSE 0 END)
+		FROM records r WHERE (r.gen_from > ? AND r.gen_from <= ? OR r.gen_to > ? AND r.gen_to <= ?) OR EXISTS (
+			SELECT 1 FROM records n WHERE n.source = r.source AND n.ext_id = r.ext_id AND (n.gen_from > ? AND n.gen_from <= ? OR n.gen_to > ? AND n.gen_to <= ?))
+		GROUP BY r.source, r.ext_id, r.kind ORDER BY r.source, r.ext_id`, a, a, b, b, a, b, a, b, a, b, a, b)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []RecordDiff
+	for rows.Next() {
+		var d RecordDiff
+		var kind, before, after int64
+		if err := rows.Scan(&d.Source, &d.ID, &kind, &before, &after); err != nil {
+			return nil, err
+		}
+		switch {
+		case source != "" && d.Source != source || before == after:
+			continue
+		case before == 0:
+			d.Change = "added"
+		case after == 0:
+			d.Change = "removed"
+		default:
+			d.Change = "changed"
+		}
+		out = append(out, d)
+	}
+	return out, rows.Err()
+}
