@@ -1,0 +1,200 @@
+package nvd
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+)
+
+// Overrides are the configurations that the project nvd-data-overrides gives to
+// CVEs which NVD has not analysed, or not well: partial records of format 2.0,
+// one advisory for each. A criterion that is not vulnerable and stands alone
+// says that its product is not affected. A record that names no product at all
+// ("null:null": NVD's criteria are too wide) gives no claim; its reason is in
+// Details.
+type Overrides struct{}
+
+var _ feed.Source = Overrides{}
+
+// Info implements [feed.Source].
+func (Overrides) Info() feed.Info {
+	return feed.Info{
+		Name: "nvd-overrides", Publisher: "Anchore", Describes: "corrected and missing CPE configurations of NVD",
+		URL:     "https://github.com/anchore/nvd-data-overrides/archive/refs/heads/main.tar.gz",
+		Streams: []string{"cpe"}, Licence: "CC0-1.0", Fresh: 7 * 24 * time.Hour, Priority: 15,
+	}
+}
+
+// override is one record.
+type override struct {
+	Annotation struct {
+		ID          string   `json:"cve_id"`
+		Description string   `json:"description"`
+		Modified    string   `json:"modified"`
+		Published   string   `json:"published"`
+		Reason      string   `json:"reason"`
+		References  []string `json:"references"`
+	} `json:"_annotation"`
+	CVE struct {
+		Configurations []configuration `json:"configurations"`
+		References     []reference     `json:"references"`
+	} `json:"cve"`
+}
+
+// Fetch implements [feed.Source]. From is the repository as a folder or
+// archive, one file CVE-….json a record, or a file with one record a line.
+func (s Overrides) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
+	r := &reader{seen: map[string]struct{}{}}
+	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
+	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
+	if in.From == "" {
+		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
+		if err != nil {
+			return nil, err
+		}
+		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
+		if d.NotModified {
+			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
+		}
+		members, done = d.Members(ctx, feed.Limits{}), d.Close
+	}
+	u.Items = r.items(func() error {
+		defer done()
+		found := false
+		for m, err := range members {
+			if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
+				r.bad(bad.Record, bad.Err)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			switch base := path.Base(m.Name); {
+			case strings.HasSuffix(base, ".jsonl"):
+				err = r.lines(m)
+			case strings.HasSuffix(base, ".json") && strings.HasPrefix(base, "CVE-"):
+				var raw []byte
+				if raw, err = m.Bytes(nil, feed.MaxRecord); err == nil {
+					r.override(raw, m.Name)
+				}
+			default:
+				continue
+			}
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", m.Name, err)
+			}
+			if found = true; r.stopped {
+				return nil
+			}
+		}
+		if !found {
+			return errors.New("there is no record: neither a file CVE-….json nor one .jsonl")
+		}
+		return nil
+	})
+	return u, nil
+}
+
+// lines reads JSON Lines.
+func (r *reader) lines(m feed.Member) error {
+	in := bufio.NewReaderSize(m, 256<<10)
+	var long []byte
+	for n := 1; ; n++ {
+		line, err := in.ReadSlice('\n')
+		for err == bufio.ErrBufferFull && len(long)+len(line) <= feed.MaxRecord {
+			long = append(long, line...)
+			line, err = in.ReadSlice('\n')
+		}
+		if err == bufio.ErrBufferFull {
+			return &feed.LimitError{What: fmt.Sprintf("line %d", n), Limit: "bytes of one record", Most: feed.MaxRecord}
+		}
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if len(long) > 0 {
+			line = append(long, line...)
+			long = line[:0]
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			r.override(line, fmt.Sprintf("%s, line %d", m.Name, n))
+		}
+		if err == io.EOF || r.stopped {
+			return nil
+		}
+	}
+}
+
+func (r *reader) override(raw []byte, where string) {
+	var o override
+	if err := json.Unmarshal(raw, &o); err != nil {
+		r.bad(where, err)
+		return
+	}
+	id := o.Annotation.ID
+	if !advisory.IsCVE(id) {
+		r.bad(where, fmt.Errorf("%q is no CVE identifier", shorten(id)))
+		return
+	}
+	a := &advisory.Advisory{
+		Source: "nvd-overrides", ID: id, Details: o.Annotation.Description, URL: "https://nvd.nist.gov/vuln/detail/" + id,
+		Published: date(o.Annotation.Published), Modified: date(o.Annotation.Modified),
+	}
+	if o.Annotation.Reason != "" {
+		a.Details = strings.TrimSpace(a.Details + "\n\nWhy NVD's data is overridden: " + o.Annotation.Reason)
+	}
+	refs := o.CVE.References
+	for _, u := range o.Annotation.References {
+		refs = append(refs, reference{URL: u})
+	}
+	a.References = references(refs)
+	var problems []error
+	a.Affected, problems = affected(o.CVE.Configurations)
+	not, more := unaffected(o.CVE.Configurations)
+	a.Affected = append(a.Affected, not...)
+	for _, err := range append(problems, more...) {
+		r.bad(id, err)
+	}
+	r.give(feed.Item{Advisory: a})
+}
+
+// unaffected turns the criteria that are not vulnerable and stand for
+// themselves into claims that say so.
+func unaffected(cs []configuration) ([]advisory.Affected, []error) {
+	var alone []configuration
+	for _, c := range cs {
+		if c.Operator == "AND" || c.Negate {
+			continue
+		}
+		for _, n := range c.Nodes {
+			if n.Operator == "AND" || n.Negate {
+				continue
+			}
+			not := node{}
+			for _, m := range n.Matches {
+				if !m.Vulnerable && !strings.HasPrefix(m.Criteria, "cpe:2.3:a:null:null:") {
+					m.Vulnerable = true
+					not.Matches = append(not.Matches, m)
+				}
+			}
+			if len(not.Matches) > 0 {
+				alone = append(alone, configuration{Nodes: []node{not}})
+			}
+		}
+	}
+	out, problems := affected(alone)
+	for i := range out {
+		out[i].Status = advisory.StatusNotAffected
+	}
+	return out, problems
+}

@@ -1,0 +1,255 @@
+package nvd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"path"
+	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+)
+
+// reader turns pages and feed files into items.
+type reader struct {
+	yield   func(feed.Item, error) bool
+	seen    map[string]struct{} // CVEs given already
+	stopped bool                // nobody wants more
+}
+
+// items makes the sequence of what read gives.
+func (r *reader) items(read func() error) iter.Seq2[feed.Item, error] {
+	return func(yield func(feed.Item, error) bool) {
+		r.yield = yield
+		if err := read(); err != nil && !r.stopped {
+			yield(feed.Item{}, err)
+		}
+	}
+}
+
+func (r *reader) give(it feed.Item) {
+	if !r.stopped && !r.yield(it, nil) {
+		r.stopped = true
+	}
+}
+
+func (r *reader) bad(record string, err error) {
+	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
+		r.stopped = true
+	}
+}
+
+// page is what stands round the records.
+type page struct {
+	records, total, start int
+	format, timestamp     string
+}
+
+// unpack reads a download and closes it.
+func (r *reader) unpack(d *feed.Download) (page, error) {
+	defer d.Close()
+	body, err := d.Unpacked(feed.Limits{})
+	if err != nil {
+		return page{}, err
+	}
+	defer body.Close()
+	p, err := r.page(body, d.URL)
+	if err != nil {
+		err = fmt.Errorf("reading %s: %w", d.URL, err)
+	}
+	return p, err
+}
+
+var errStopped = errors.New("the caller has enough")
+
+// page reads one JSON text, of format 2.0 or 1.1 by what is in it.
+func (r *reader) page(body io.Reader, name string) (page, error) {
+	p := page{}
+	in := feed.NewJSONReader(body, feed.MaxRecord)
+	found := false
+	for key, err := range in.Object() {
+		if err != nil {
+			return p, err
+		}
+		switch key {
+		case "format":
+			if err = in.Decode(&p.format); err == nil && p.format != "NVD_CVE" {
+				err = fmt.Errorf("the format is %q, not NVD_CVE", p.format)
+			}
+		case "timestamp", "CVE_data_timestamp":
+			err = in.Decode(&p.timestamp)
+		case "totalResults":
+			err = in.Decode(&p.total)
+		case "startIndex":
+			err = in.Decode(&p.start)
+		case "vulnerabilities":
+			found = true
+			err = r.records(in, name, &p, func() (*cve, error) {
+				var v struct{ CVE *cve }
+				err := in.Decode(&v)
+				return v.CVE, err
+			})
+		case "CVE_Items":
+			found = true
+			err = r.records(in, name, &p, func() (*cve, error) {
+				var v legacy
+				err := in.Decode(&v)
+				return v.modern(), err
+			})
+			p.total = p.records
+		}
+		if err != nil {
+			if err == errStopped {
+				err = nil
+			}
+			return p, err
+		}
+	}
+	if !found && (p.format == "" || p.total > 0) {
+		return p, errors.New(`it has neither "vulnerabilities" (NVD 2.0) nor "CVE_Items" (NVD 1.1)`)
+	}
+	return p, in.End()
+}
+
+func (r *reader) records(in *feed.JSONReader, name string, p *page, next func() (*cve, error)) error {
+	for i, err := range in.Array() {
+		if err != nil {
+			return err
+		}
+		c, err := next()
+		p.records++
+		where := func() string { return fmt.Sprintf("%s, record %d", name, i+1) }
+		switch {
+		case feed.IsJSONError(err):
+			r.bad(where(), err)
+		case err != nil:
+			return err
+		case c == nil:
+			r.bad(where(), errors.New("it has no cve"))
+		default:
+			r.record(c, where)
+		}
+		if r.stopped {
+			return errStopped
+		}
+	}
+	return nil
+}
+
+func (r *reader) record(c *cve, where func() string) {
+	if _, twice := r.seen[c.ID]; twice {
+		return
+	}
+	a, problems, err := c.advisory()
+	if err != nil {
+		r.bad(where(), err)
+		return
+	}
+	r.seen[a.ID] = struct{}{}
+	for _, err := range problems {
+		r.bad(a.ID, err)
+	}
+	r.give(feed.Item{Advisory: a})
+}
+
+// kind is what a file holds, in the order in which files are read.
+type kind int
+
+const (
+	recent kind = iota // what changed lately
+	modern
+	recentLegacy
+	retired
+	foreign
+)
+
+func kindOf(name string, head []byte) kind {
+	base := strings.ToLower(path.Base(name))
+	lately := strings.Contains(base, "modified") || strings.Contains(base, "recent")
+	switch {
+	case bytes.Contains(head, []byte(`"CVE_data_`)), bytes.Contains(head, []byte(`"CVE_Items"`)):
+		if lately {
+			return recentLegacy
+		}
+		return retired
+	case bytes.Contains(head, []byte(`"NVD_CVE"`)), bytes.Contains(head, []byte(`"vulnerabilities"`)):
+		if lately {
+			return recent
+		}
+		return modern
+	}
+	return foreign
+}
+
+// files reads a file, folder or archive. It goes through it once to tell what
+// is there, and once for every kind, so that the best version of a CVE is the
+// first.
+func (r *reader) files(ctx context.Context, from string) error {
+	kinds := map[string]kind{}
+	var there [foreign]bool
+	head := make([]byte, 4096)
+	only, members := "", 0
+	err := r.each(ctx, from, func(m feed.Member) error {
+		n, err := io.ReadFull(m, head)
+		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+			return err
+		}
+		k := kindOf(m.Name, head[:n])
+		kinds[m.Name] = k
+		only, members = m.Name, members+1
+		if k < foreign {
+			there[k] = true
+		} else if strings.EqualFold(path.Ext(m.Name), ".json") {
+			r.bad(m.Name, errors.New("it is no CVE feed of NVD, 2.0 or 1.1"))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if members == 1 && kinds[only] == foreign { // say what is wrong with it
+		kinds[only], there[modern] = modern, true
+	}
+	if there == [foreign]bool{} {
+		return fmt.Errorf("%s: there is no CVE feed of NVD, 2.0 or 1.1", from)
+	}
+	for k := range foreign {
+		if !there[k] {
+			continue
+		}
+		err := r.each(ctx, from, func(m feed.Member) error {
+			if kinds[m.Name] != k {
+				return nil
+			}
+			_, err := r.page(m, m.Name)
+			return err
+		})
+		if err != nil || r.stopped {
+			return err
+		}
+	}
+	return nil
+}
+
+// each calls f for every member until it fails or nobody wants more.
+func (r *reader) each(ctx context.Context, from string, f func(feed.Member) error) error {
+	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
+		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
+			r.bad(bad.Record, bad.Err)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := f(m); err != nil {
+			return fmt.Errorf("reading %s: %w", m.Name, err)
+		}
+		if r.stopped {
+			return nil
+		}
+	}
+	return nil
+}
