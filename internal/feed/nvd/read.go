@@ -191,6 +191,7 @@ func (r *reader) files(ctx context.Context, from string) error {
 	kinds := map[string]kind{}
 	var there [foreign]bool
 	head := make([]byte, 4096)
+	var foreigners []string
 	only, members := "", 0
 	err := r.each(ctx, from, func(m feed.Member) error {
 		n, err := io.ReadFull(m, head)
@@ -203,7 +204,7 @@ func (r *reader) files(ctx context.Context, from string) error {
 		if k < foreign {
 			there[k] = true
 		} else if strings.EqualFold(path.Ext(m.Name), ".json") {
-			r.bad(m.Name, errors.New("it is no CVE feed of NVD, 2.0 or 1.1"))
+			foreigners = append(foreigners, m.Name)
 		}
 		return nil
 	})
@@ -212,6 +213,10 @@ func (r *reader) files(ctx context.Context, from string) error {
 	}
 	if members == 1 && kinds[only] == foreign { // say what is wrong with it
 		kinds[only], there[modern] = modern, true
+		foreigners = nil
+	}
+	for _, name := range foreigners {
+		r.bad(name, errors.New("it is no CVE feed of NVD, 2.0 or 1.1"))
 	}
 	if there == [foreign]bool{} {
 		return fmt.Errorf("%s: there is no CVE feed of NVD, 2.0 or 1.1", from)
