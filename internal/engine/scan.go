@@ -88,9 +88,16 @@ func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan) error {
 	if err != nil {
 		return err
 	}
+	heads, err := snap.Heads(ctx, all)
+	if err != nil {
+		return err
+	}
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		for _, id := range append([]string{f.ID}, f.Aliases...) {
+			for k := range heads[id] {
+				f.Supplement(&heads[id][k])
+			}
 			if e, ok := exploited[id]; ok && f.Exploited == nil {
 				f.Exploited = &e
 			}

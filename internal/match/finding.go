@@ -247,3 +247,32 @@ func (g *group) describe(f *Finding, j *judgement, decided string) {
 		f.Fix = fix
 	}
 }
+
+// Supplement adds what a record says of the vulnerability as such, without
+// speaking of the package: severities after those of the package's own
+// publishers, and a summary, weaknesses and a date where none were known. A
+// record about several vulnerabilities is passed over.
+func (f *Finding) Supplement(a *advisory.Advisory) {
+	if cves := a.CVEs(); len(cves) > 1 || len(cves) == 1 && advisory.IsCVE(f.ID) && cves[0] != f.ID || !a.Withdrawn.IsZero() {
+		return
+	}
+	for _, s := range a.Severities {
+		if s.Label == advisory.Unknown && s.Score > 0 {
+			s.Label = advisory.LevelOfScore(s.Type, s.Score)
+		}
+		if !slices.Contains(f.Scores, s) {
+			f.Scores = append(f.Scores, s)
+		}
+		if f.Severity == advisory.Unknown {
+			f.Severity = s.Label
+		}
+	}
+	f.Summary = cmp.Or(f.Summary, a.Summary)
+	f.URL = cmp.Or(f.URL, a.URL)
+	if len(f.CWEs) == 0 {
+		f.CWEs = a.CWEs
+	}
+	if f.Published.IsZero() {
+		f.Published = a.Published
+	}
+}

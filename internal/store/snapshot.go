@@ -435,3 +435,39 @@ func (db *DB) FeedDiff(ctx context.Context, source string, from, to time.Time) (
 	}
 	return out, rows.Err()
 }
+
+// Heads returns, by identifier, the advisories that carry it as their own or
+// as an alias, without what they say of packages and without long texts.
+func (s *Snapshot) Heads(ctx context.Context, ids []string) (map[string][]advisory.Advisory, error) {
+	out := map[string][]advisory.Advisory{}
+	for part := range slices.Chunk(ids, 400) {
+		args := []any{}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		args = append(args, s.Generation, s.Generation)
+		err := s.each(ctx, "SELECT a.alias, r.source, r.ext_id, r.head FROM aliases a JOIN records r ON r.id = a.record WHERE a.alias IN ("+marks(len(part))+") AND r.kind = 1 AND "+valid+
+			" ORDER BY a.alias, r.source, r.ext_id", args, func(rows *sql.Rows) error {
+			var alias, source, id string
+			var head sql.RawBytes
+			if err := rows.Scan(&alias, &source, &id, &head); err != nil {
+				return err
+			}
+			if s.off[source] {
+				return nil
+			}
+			var h wireHead
+			if err := decode(head, &h); err != nil {
+				return err
+			}
+			if a := h.advisory(source, id); !slices.Contains(a.Upstream, alias) || a.ID == alias {
+				out[alias] = append(out[alias], a)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
