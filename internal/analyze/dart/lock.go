@@ -33,7 +33,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 	if !ok {
 		dir, ok = strings.CutSuffix(e.Path, ".dart_tool/package_config.json")
 	}
-	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, "/hosted/") && !strings.Contains(dir, ".pub-cache/git/") {
+	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, "/hosted/") && !strings.Contains(dir, ".pub-cache/git/") && !foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore

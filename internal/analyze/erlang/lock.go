@@ -45,7 +45,7 @@ func isLock(p string) bool {
 		return true
 	}
 	return dir[len(dir)-1] == '/' && !strings.HasPrefix(dir, "deps/") && !strings.Contains(dir, "/deps/") && !strings.Contains(dir, "_build/") &&
-		!strings.Contains(dir, "_checkouts/") && !strings.HasPrefix(dir, "usr/share/doc/")
+		!strings.Contains(dir, "_checkouts/") && !foreign(p)
 }
 
 // Analyze implements [analyze.Analyzer].

@@ -59,3 +59,18 @@ func cpe(vendor, product, version string) string {
 	b.WriteString(":*:*:*:*:*:*:*")
 	return b.String()
 }
+
+// foreign reports whether a path is documentation, or lies in a folder that
+// holds examples and tests of something else, or a cache of other people's
+// sources: what is declared there is not declared for this image.
+func foreign(p string) bool {
+	if strings.HasPrefix(p, "usr/share/doc/") {
+		return true
+	}
+	for _, dir := range [...]string{"/testdata/", "/test/", "/tests/", "/fixtures/", "/__fixtures__/", "/spec/", "/example/", "/examples/", "/pkg/mod/", "/node_modules/"} {
+		if strings.Contains(p, dir) {
+			return true
+		}
+	}
+	return false
+}

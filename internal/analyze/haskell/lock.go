@@ -29,7 +29,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 	if !ok {
 		dir, ok = strings.CutSuffix(e.Path, "stack.yaml.lock")
 	}
-	if ok && (dir == "" || dir[len(dir)-1] == '/') {
+	if ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore

@@ -48,7 +48,7 @@ func (Analyzer) Wants(e analyze.Entry) analyze.Interest {
 // folder of the version.
 func keg(path string) (name, version, dir string) {
 	i := strings.LastIndex("/"+path, "/Cellar/")
-	if i < 0 {
+	if i < 0 || strings.Contains(path, "/testdata/") {
 		return "", "", ""
 	}
 	rest := path[i+len("Cellar/"):]

@@ -219,7 +219,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 			return analyze.Ignore
 		}
 	}
-	if strings.Contains(dir, "/stdlib/v") {
+	if strings.Contains(dir, "/stdlib/v") || foreign(e.Path) {
 		return analyze.Ignore
 	}
 	return analyze.Alone

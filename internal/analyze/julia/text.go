@@ -44,3 +44,18 @@ func clip(s string, n int) string {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD")
 }
+
+// foreign reports whether a path is documentation, or lies in a folder that
+// holds examples and tests of something else, or a cache of other people's
+// sources: what is declared there is not declared for this image.
+func foreign(p string) bool {
+	if strings.HasPrefix(p, "usr/share/doc/") {
+		return true
+	}
+	for _, dir := range [...]string{"/testdata/", "/test/", "/tests/", "/fixtures/", "/__fixtures__/", "/spec/", "/example/", "/examples/", "/pkg/mod/", "/node_modules/"} {
+		if strings.Contains(p, dir) {
+			return true
+		}
+	}
+	return false
+}

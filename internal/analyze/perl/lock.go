@@ -25,7 +25,7 @@ func (Lock) Version() int { return 1 }
 
 // Wants implements [analyze.Analyzer].
 func (Lock) Wants(e analyze.Entry) analyze.Interest {
-	if dir, ok := strings.CutSuffix(e.Path, "cpanfile.snapshot"); ok && (dir == "" || dir[len(dir)-1] == '/') {
+	if dir, ok := strings.CutSuffix(e.Path, "cpanfile.snapshot"); ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore

@@ -48,13 +48,19 @@ func kindOf(p string) kind {
 	if !strings.HasSuffix(p, ".json") && !strings.HasSuffix(p, ".spdx") && !strings.HasSuffix(p, ".xml") {
 		return none
 	}
-	if strings.HasPrefix(p, "usr/share/doc/") || strings.Contains(p, "/testdata/") || strings.Contains(p, "/test/") || strings.Contains(p, "/tests/") {
-		return none
-	}
 	dir, base := "", p
 	if i := strings.LastIndexByte(p, '/'); i >= 0 {
 		dir, base = p[:i], p[i+1:]
 	}
+	k := named(p, dir, base)
+	if k != bitnami && k != none && foreign(p) {
+		return none
+	}
+	return k
+}
+
+// named tells by its name what a file may be.
+func named(p, dir, base string) kind {
 	switch {
 	case strings.HasPrefix(base, ".spdx-") && strings.HasSuffix(base, ".spdx") && (strings.HasPrefix(p, "opt/bitnami/") || strings.Contains(p, "/opt/bitnami/")):
 		return bitnami

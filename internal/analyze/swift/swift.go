@@ -38,7 +38,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 		dir, ok = strings.CutSuffix(e.Path, "Podfile.lock")
 	}
 	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, ".build/checkouts/") && !strings.Contains(dir, "SourcePackages/checkouts/") &&
-		!strings.Contains(dir, "/node_modules/") {
+		!foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
