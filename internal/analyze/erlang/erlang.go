@@ -18,7 +18,8 @@ import (
 
 // Analyzer reads installed applications: NAME/ebin/NAME.app and
 // NAME-VERSION/ebin/NAME.app, also inside .ez archives, hex_metadata.config of
-// fetched packages, and the version of Erlang/OTP itself. Applications that
+// fetched packages, the version of Erlang/OTP itself, and which virtual machine
+// a release brings (releases/start_erl.data). Applications that
 // belong to Erlang/OTP, Elixir or RabbitMQ have type "otp". Any other is taken
 // for a package from Hex, with Confidence 0.8 where only its resource file
 // says so: that does not tell where it is from, and a program's own
@@ -48,6 +49,7 @@ const (
 	app
 	metadata
 	release
+	runtime
 	archive
 )
 
@@ -63,6 +65,8 @@ func kindOf(p string) kind {
 		if dir := strings.TrimSuffix(p, "/OTP_VERSION"); strings.HasSuffix(parent(dir), "releases") {
 			return release
 		}
+	case strings.HasSuffix(p, "/releases/start_erl.data"):
+		return runtime
 	case strings.HasSuffix(p, ".ez"):
 		return archive
 	}
@@ -185,6 +189,13 @@ func read(k kind, file, inner string, data []byte, out *inventory.Record) error 
 			return fmt.Errorf("%.40q is no version of Erlang/OTP", v)
 		}
 		p = inventory.Package{Type: "generic", Name: "erlang", Version: v, CPEs: []string{cpe("erlang", `erlang\/otp`, v)}}
+	case runtime: // "ERTS RELEASE"
+		v, _, ok := strings.Cut(strings.TrimSpace(string(data)), " ")
+		if !ok || !version(v) {
+			return nil // what starts the release would not understand it either
+		}
+		dir := strings.TrimSuffix(file, "releases/start_erl.data")
+		p = inventory.Package{Type: "otp", Name: "erts", Version: v, Files: inventory.NewFileList([]string{dir + "erts-" + v + "/"})}
 	}
 	if err != nil {
 		return err

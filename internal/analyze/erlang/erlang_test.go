@@ -96,6 +96,18 @@ func TestInstalled(t *testing.T) {
 	}
 }
 
+// The file is what Mix 1.14 put into a release.
+func TestRelease(t *testing.T) {
+	out := &inventory.Record{}
+	f := analyze.NewFile(analyze.Entry{Path: "app/releases/start_erl.data"}, []byte("13.1.5 0.1.0"))
+	if err := (Analyzer{}).Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"pkg:otp/erts@13.1.5"}, summary(out)); d != "" || !slices.Equal(out.Packages[0].Files.Strings(), []string{"app/erts-13.1.5/"}) {
+		t.Error(d, out.Packages[0].Files.Strings())
+	}
+}
+
 func TestArchive(t *testing.T) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
