@@ -5,21 +5,43 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/conan"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/dart"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dotnet"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dpkg"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/erlang"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/golang"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/haskell"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/homebrew"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/java"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/julia"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/lua"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/nix"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/node"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/ocaml"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/pacman"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/perl"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/php"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/portage"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/python"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/r"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rpm"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/ruby"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rust"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/sbomfile"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/swift"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/wordpress"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
 	"github.com/tidewaiter/tidewaiter/internal/feed/debian"
+	"github.com/tidewaiter/tidewaiter/internal/feed/eol"
+	"github.com/tidewaiter/tidewaiter/internal/feed/epss"
+	"github.com/tidewaiter/tidewaiter/internal/feed/kev"
+	"github.com/tidewaiter/tidewaiter/internal/feed/nvd"
+	"github.com/tidewaiter/tidewaiter/internal/feed/oval"
+	"github.com/tidewaiter/tidewaiter/internal/feed/secdb"
+	"github.com/tidewaiter/tidewaiter/internal/feed/ubuntu"
 )
 
 // analyzers lists every analyzer of the product.
@@ -39,6 +61,27 @@ func analyzers() []analyze.Analyzer {
 		rust.Analyzer{}, rust.Lock{},
 		dotnet.Analyzer{}, dotnet.Lock{},
 		php.Analyzer{}, php.LockAnalyzer{},
+		erlang.Analyzer{}, erlang.Lock{},
+		dart.Analyzer{}, dart.Lock{},
+		swift.Lock{},
+		haskell.Analyzer{}, haskell.Lock{},
+		r.Analyzer{}, r.Lock{},
+		lua.Analyzer{},
+		perl.Analyzer{}, perl.Lock{},
+		julia.Analyzer{}, julia.Lock{},
+		conan.Analyzer{}, conan.Lock{},
+		ocaml.Analyzer{},
+		homebrew.Analyzer{},
+		wordpress.Analyzer{},
+		sbomfile.Analyzer{},
+		binary.Analyzer{},
+	}
+}
+
+// imageAnalyzers lists the analyzers that learn from the finished inventory.
+func imageAnalyzers() []analyze.ImageAnalyzer {
+	return []analyze.ImageAnalyzer{
+		nix.Analyzer{},
 	}
 }
 
@@ -46,5 +89,12 @@ func analyzers() []analyze.Analyzer {
 func sources() []feed.Source {
 	return slices.Concat(
 		debian.Sources(),
+		ubuntu.Sources(),
+		secdb.Sources(),
+		oval.Sources(),
+		nvd.Sources(),
+		kev.Sources(),
+		epss.Sources(),
+		eol.Sources(),
 	)
 }

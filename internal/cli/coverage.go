@@ -30,6 +30,9 @@ func (a *app) coverageCommand() *cobra.Command {
 				k := analyze.KeyOf(an)
 				list = append(list, entry{k.Analyzer, k.Version, k.Config})
 			}
+			for _, an := range imageAnalyzers() {
+				list = append(list, entry{Name: an.Name(), Version: an.Version()})
+			}
 			enc := json.NewEncoder(a.out)
 			enc.SetIndent("", "  ")
 			return enc.Encode(map[string]any{"walk": analyze.WalkVersion, "analyzers": list})

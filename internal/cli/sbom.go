@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func (a *app) sbomCommand() *cobra.Command {
 		Args:              exactArgs(1, "one image"),
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			outs, err := parseOutputs(outputs)
+			outs, err := parseOutputs(outputs, report.Formats())
 			if err != nil {
 				return err
 			}
@@ -42,15 +43,7 @@ func (a *app) sbomCommand() *cobra.Command {
 		},
 	}
 	source.add(cmd)
-	addOutputs(cmd, &outputs)
-	return cmd
-}
-
-func (a *app) scanCommand() *cobra.Command {
-	cmd := a.sbomCommand()
-	cmd.Use = "scan IMAGE"
-	cmd.Short = "Read an image and say what is inside"
-	cmd.Example = strings.ReplaceAll(cmd.Example, "tidewaiter sbom", "tidewaiter scan")
+	addOutputs(cmd, &outputs, report.Formats())
 	return cmd
 }
 
@@ -67,25 +60,25 @@ func completeImages(_ *cobra.Command, args []string, _ string) ([]string, cobra.
 // format has the file of its template in arg.
 type output struct{ format, arg, file string }
 
-func addOutputs(cmd *cobra.Command, outputs *[]string) {
+func addOutputs(cmd *cobra.Command, outputs *[]string, formats []string) {
 	cmd.Flags().StringArrayVarP(outputs, "output", "o", []string{"table"},
-		"`FORMAT[=FILE]`, repeatable: "+strings.Join(report.Formats(), ", ")+", template:TEMPLATE-FILE")
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.Formats(), cobra.ShellCompDirectiveNoSpace))
+		"`FORMAT[=FILE]`, repeatable: "+strings.Join(formats, ", ")+", template:TEMPLATE-FILE")
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoSpace))
 }
 
-func parseOutputs(specs []string) ([]output, error) {
+func parseOutputs(specs, formats []string) ([]output, error) {
 	var outs []output
 	stdout := 0
 	for _, s := range specs {
 		var o output
 		o.format, o.file, _ = strings.Cut(s, "=")
 		if rest, ok := strings.CutPrefix(o.format, "template:"); ok {
-			o.format, o.arg = "template", rest
+			o.format, o.arg = report.Template, rest
 		}
-		if !report.Known(o.format) {
-			return nil, fmt.Errorf("-o %s: no such format; there are %s", s, strings.Join(report.Formats(), ", "))
+		if o.format != report.Template && !slices.Contains(formats, o.format) {
+			return nil, fmt.Errorf("-o %s: no such format; there are %s", s, strings.Join(formats, ", "))
 		}
-		if o.format == "template" && o.arg == "" {
+		if o.format == report.Template && o.arg == "" {
 			return nil, errors.New("-o template: name the file of the template, as in -o template:report.tmpl")
 		}
 		if o.file == "-" {
@@ -102,34 +95,49 @@ func parseOutputs(specs []string) ([]output, error) {
 	return outs, nil
 }
 
-// write renders the inventory in every format asked for. A file is there
-// whole or not at all.
-func (a *app) write(outs []output, img *inventory.Image) error {
+func (o output) options() (report.Options, error) {
+	opts := report.Options{Tool: "tidewaiter", ToolVersion: version()}
+	if o.arg == "" {
+		return opts, nil
+	}
+	text, err := os.ReadFile(o.arg)
+	if err != nil {
+		return opts, fmt.Errorf("-o template: %w", err)
+	}
+	opts.Template = string(text)
+	return opts, nil
+}
+
+type writer = io.Writer
+
+// writeOutputs renders in every format asked for. A file is there whole or
+// not at all.
+func (a *app) writeOutputs(outs []output, options func(output) (report.Options, error), render func(writer, output, report.Options) error) error {
 	for _, o := range outs {
-		opts := report.Options{Tool: "tidewaiter", ToolVersion: version()}
-		if o.arg != "" {
-			text, err := os.ReadFile(o.arg)
-			if err != nil {
-				return fmt.Errorf("-o template: %w", err)
-			}
-			opts.Template = string(text)
+		opts, err := options(o)
+		if err != nil {
+			return err
 		}
-		render := func(w io.Writer) error { return report.Write(w, o.format, img, opts) }
-		if o.file == "" {
-			w := bufio.NewWriterSize(a.out, 64<<10)
-			if err := render(w); err != nil {
-				return fmt.Errorf("writing %s: %w", o.format, err)
-			}
-			if err := w.Flush(); err != nil {
-				return err
+		if o.file != "" {
+			if err := writeFile(o.file, func(w io.Writer) error { return render(w, o, opts) }); err != nil {
+				return fmt.Errorf("writing %s to %s: %w", o.format, o.file, err)
 			}
 			continue
 		}
-		if err := writeFile(o.file, render); err != nil {
-			return fmt.Errorf("writing %s to %s: %w", o.format, o.file, err)
+		w := bufio.NewWriterSize(a.out, 64<<10)
+		if err := render(w, o, opts); err != nil {
+			return fmt.Errorf("writing %s: %w", o.format, err)
+		}
+		if err := w.Flush(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// write renders an inventory.
+func (a *app) write(outs []output, img *inventory.Image) error {
+	return a.writeOutputs(outs, output.options, func(w writer, o output, opts report.Options) error { return report.Write(w, o.format, img, opts) })
 }
 
 // writeFile writes a file beside its place and moves it there.

@@ -148,7 +148,7 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	if err != nil {
 		return nil, err
 	}
-	e := &engine.Engine{Set: &analyze.Set{Analyzers: analyzers()}, Parallel: s.parallel, Log: a.log}
+	e := &engine.Engine{Set: &analyze.Set{Analyzers: analyzers()}, ImageAnalyzers: imageAnalyzers(), Parallel: s.parallel, Log: a.log}
 	if err := s.applyLimits(&e.Set.Limits); err != nil {
 		return nil, err
 	}

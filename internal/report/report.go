@@ -1,6 +1,7 @@
-// Package report renders inventories for people and for other programs: a
-// table, templates, and every format of package bom. Findings and verdicts
-// have their reports here, too, once there are any.
+// Package report renders inventories, and scans with their findings, for
+// people and for other programs. Everything that an image or an advisory says
+// is hostile text here: each format escapes it in its own way, and what goes to
+// a terminal holds no control characters.
 package report
 
 import (
@@ -29,6 +30,16 @@ type Options struct {
 	Created  time.Time
 	Width    int    // columns of a table; 100 when zero, at least 60
 	Template string // text of the template
+
+	// The rest is for scans alone.
+
+	// Suppressed also lists findings that do not count in the table, Markdown,
+	// SARIF and GitLab formats, which otherwise only count them.
+	Suppressed bool
+	Color      bool // of severities in the table: for terminals only
+	// Author and Namespace (an address) say who makes the statements of a VEX
+	// document; the tool when empty.
+	Author, Namespace string
 }
 
 // Formats lists the formats that need nothing but an image, the table first.

@@ -54,14 +54,7 @@ func (t *table) head() {
 	img := t.img
 	t.field("Image", img.Reference)
 	t.field("Digest", cmp.Or(string(img.Digest), string(img.ConfigDigest)))
-	platform := img.Config.OS
-	if img.Config.Architecture != "" {
-		platform += "/" + img.Config.Architecture
-	}
-	if img.Config.Variant != "" {
-		platform += "/" + img.Config.Variant
-	}
-	t.field("Platform", platform)
+	t.field("Platform", platform(img.Config.OS, img.Config.Architecture, img.Config.Variant))
 	if c := img.Config.Created; !c.IsZero() {
 		t.field("Created", c.UTC().Format("2006-01-02 15:04:05 MST"))
 	}
@@ -245,6 +238,7 @@ type column struct {
 	share int
 	right bool
 	width int
+	paint func(string) string // of cells; nil for plain text
 }
 
 // grid writes rows under titles, two blanks between columns.
@@ -273,6 +267,9 @@ func (t *table) grid(cols []column, rows [][]string) {
 				cell = "-"
 			}
 			pad := strings.Repeat(" ", c.width-utf8.RuneCountInString(cell))
+			if c.paint != nil && i >= 0 {
+				cell = c.paint(cell)
+			}
 			b.WriteString("  ")
 			if c.right {
 				b.WriteString(pad + cell)

@@ -79,7 +79,7 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	if strings.HasSuffix(noun, "y") {
+	if n := len(noun); n > 1 && noun[n-1] == 'y' && !strings.ContainsRune("aeiou", rune(noun[n-2])) {
 		noun = strings.TrimSuffix(noun, "y") + "ies"
 	} else {
 		noun += "s"
