@@ -210,6 +210,9 @@ func (s *spool) ReadAt(p []byte, off int64) (int, error) {
 	if s.file != nil {
 		return s.file.ReadAt(p, off)
 	}
+	if off < 0 {
+		return 0, fmt.Errorf("reading at %d: before the start", off)
+	}
 	if off >= int64(len(s.mem)) {
 		return 0, io.EOF
 	}
