@@ -17,6 +17,7 @@ const module = "github.com/tidewaiter/tidewaiter/"
 // smaller numbers. A folder's number holds for the packages below it unless
 // they have one of their own.
 var numbers = map[string]int{
+	".":                     0, // the documents that the program prints
 	"internal/inflate":      1,
 	"internal/version":      1,
 	"internal/spdx":         1,
