@@ -56,6 +56,10 @@ type Options struct {
 	// Created is the time the document states. When zero it is the time the
 	// image was made, so that the same image gives the same bytes.
 	Created time.Time
+	// Vulnerabilities are written into CycloneDX; not nil and empty says that
+	// none were found. Properties are added to those of the image there.
+	Vulnerabilities []Vulnerability
+	Properties      []Property
 }
 
 // Write writes img to w. The same arguments give the same bytes.

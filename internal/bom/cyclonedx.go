@@ -262,9 +262,9 @@ func cdxTechnique(technique string) string {
 	return "other"
 }
 
-// webAddress returns s if it is an absolute http or https address that can
+// WebAddress returns s if it is an absolute http or https address that can
 // stand in any document, else "".
-func webAddress(s string) string {
+func WebAddress(s string) string {
 	if !strings.HasPrefix(s, "http://") && !strings.HasPrefix(s, "https://") {
 		return ""
 	}

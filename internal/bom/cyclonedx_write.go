@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -25,18 +26,14 @@ func (o Options) tool() string {
 
 // created is the time a document states, in UTC to the second, or "".
 func (o Options) created(img *inventory.Image) string {
-	t := o.Created
-	if t.IsZero() {
-		t = img.Config.Created
+	if o.Created.IsZero() {
+		return dateTime(img.Config.Created)
 	}
-	if t = t.UTC(); t.IsZero() || t.Year() < 1 || t.Year() > 9999 {
-		return ""
-	}
-	return t.Format("2006-01-02T15:04:05Z")
+	return dateTime(o.Created)
 }
 
 // documentID is a UUID (version 8, RFC 9562) made from what the document is
-// about: the image, its packages, the writer and the time.
+// about: the image, its packages and their vulnerabilities, the writer and the time.
 func documentID(img *inventory.Image, c *catalog, o Options) string {
 	h := sha256.New()
 	for _, s := range []string{img.Reference, string(img.Digest), string(img.ConfigDigest), o.tool(), o.ToolVersion, o.created(img)} {
@@ -45,6 +42,13 @@ func documentID(img *inventory.Image, c *catalog, o Options) string {
 	for i := range c.refs {
 		writeField(h, c.refs[i])
 		writeField(h, string(c.packages[i].State))
+	}
+	for i := range o.Vulnerabilities {
+		writeField(h, o.Vulnerabilities[i].ID)
+		writeField(h, o.Vulnerabilities[i].Analysis.State)
+		for _, a := range o.Vulnerabilities[i].Affects {
+			writeField(h, strconv.Itoa(a.Package))
+		}
 	}
 	u := h.Sum(nil)[:16]
 	u[6] = u[6]&0x0f | 0x80
@@ -122,6 +126,15 @@ func writeCycloneDX(w *bufio.Writer, img *inventory.Image, o Options, asXML bool
 		}
 	}
 	e.close("dependencies")
+	if o.Vulnerabilities != nil {
+		e.open("vulnerabilities")
+		for i := range o.Vulnerabilities {
+			if err := e.item(cdxVulnerabilityOf(&o.Vulnerabilities[i], c)); err != nil {
+				return err
+			}
+		}
+		e.close("vulnerabilities")
+	}
 	e.end()
 	return nil
 }
@@ -131,11 +144,12 @@ func cdxMetadataOf(img *inventory.Image, o Options) (*cdxMetadata, error) {
 	if err != nil {
 		return nil, err
 	}
+	props.addAll(o.Properties)
 	name := img.Reference
 	if name == "" {
 		name = string(img.Digest)
 	}
-	root := cdxComponent{Type: "container", Name: name, Version: string(img.Digest), PURL: imagePURL(img), Properties: props}
+	root := cdxComponent{Type: "container", Name: name, Version: string(img.Digest), PURL: ImagePURL(img), Properties: props}
 	root.Ref = root.PURL
 	if root.Ref == "" {
 		root.Ref = "image:" + name
@@ -191,7 +205,7 @@ func cdxPackage(p *inventory.Package, ref, purl string) (*cdxComponent, error) {
 			props.add("cpe", cpe)
 		}
 	}
-	if address := webAddress(p.Homepage); address != "" {
+	if address := WebAddress(p.Homepage); address != "" {
 		c.References = []cdxReference{{address, "website"}}
 	} else {
 		props.some("homepage", p.Homepage)

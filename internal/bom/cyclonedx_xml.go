@@ -38,6 +38,8 @@ func (e *cdxXML) item(v any) error {
 		e.raw("</metadata>")
 	case *cdxComponent:
 		e.component(v)
+	case *cdxVulnerability:
+		e.vulnerability(v)
 	case *cdxDependency:
 		e.raw("<dependency")
 		e.attr("ref", v.Ref)
@@ -124,19 +126,24 @@ func (e *cdxXML) component(c *cdxComponent) {
 		}
 		e.raw("</externalReferences>")
 	}
-	if len(c.Properties) > 0 {
-		e.raw("<properties>")
-		for _, p := range c.Properties {
-			e.raw("<property")
-			e.attr("name", p.Name)
-			e.raw(">")
-			e.escape(p.Value)
-			e.raw("</property>")
-		}
-		e.raw("</properties>")
-	}
+	e.properties(c.Properties)
 	e.evidence(c.Evidence)
 	e.raw("</component>")
+}
+
+func (e *cdxXML) properties(ps properties) {
+	if len(ps) == 0 {
+		return
+	}
+	e.raw("<properties>")
+	for _, p := range ps {
+		e.raw("<property")
+		e.attr("name", p.Name)
+		e.raw(">")
+		e.escape(p.Value)
+		e.raw("</property>")
+	}
+	e.raw("</properties>")
 }
 
 func (e *cdxXML) licenses(l *cdxLicenses) {

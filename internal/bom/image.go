@@ -6,9 +6,9 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
-// imagePURL names an image by its digest: pkg:oci/NAME@sha256:…?arch=…&repository_url=…&tag=….
+// ImagePURL names an image by its digest: pkg:oci/NAME@sha256:…?arch=…&repository_url=…&tag=….
 // It is "" where neither a name nor a digest is known.
-func imagePURL(img *inventory.Image) string {
+func ImagePURL(img *inventory.Image) string {
 	source, ref := cutSource(img.Reference)
 	ref, _, _ = strings.Cut(ref, "@")
 	tag := ""

@@ -287,8 +287,8 @@ func TestImagePURL(t *testing.T) {
 		if want != "" {
 			want = fmt.Sprintf(want, digest)
 		}
-		if got := imagePURL(img); got != want {
-			t.Errorf("imagePURL(%q) = %s, want %s", tt.ref, got, want)
+		if got := ImagePURL(img); got != want {
+			t.Errorf("ImagePURL(%q) = %s, want %s", tt.ref, got, want)
 		}
 	}
 }

@@ -214,7 +214,7 @@ func (w *spdxWriter) image() (*spdxPackage, error) {
 	if hex, ok := strings.CutPrefix(string(w.img.Digest), "sha256:"); ok && validHash("sha256", hex) {
 		p.Checksums = []spdxChecksum{{"SHA256", strings.ToLower(hex)}}
 	}
-	if purl := imagePURL(w.img); purl != "" {
+	if purl := ImagePURL(w.img); purl != "" {
 		p.External = []spdxExternal{{"PACKAGE-MANAGER", "purl", purl}}
 	}
 	props, err := imageProperties(w.img)
@@ -253,7 +253,7 @@ func (w *spdxWriter) pkg(i int) (*spdxPackage, error) {
 	if readAgent(p.Supplier) != q.Supplier {
 		props.add("supplier", q.Supplier)
 	}
-	if p.Homepage = webAddress(q.Homepage); p.Homepage == "" {
+	if p.Homepage = WebAddress(q.Homepage); p.Homepage == "" {
 		props.some("homepage", q.Homepage)
 	}
 	if q.Path != "" {

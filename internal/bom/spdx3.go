@@ -184,7 +184,7 @@ func (x *spdx3Reader) pkg(e *spdx3Element) {
 		b.problem("package %q has no name", e.id)
 		return
 	}
-	p.Layer, p.Homepage, p.Description, p.CPEs = -1, webAddress(e.home), e.summary, e.cpes
+	p.Layer, p.Homepage, p.Description, p.CPEs = -1, WebAddress(e.home), e.summary, e.cpes
 	for _, h := range e.hashes {
 		setHash(&p, h.Algorithm, h.Value)
 	}

@@ -252,7 +252,7 @@ func (x *spdxReader) take(f *spdxFound) error {
 	if p.Supplier == "" {
 		p.Supplier = readAgent(f.originator)
 	}
-	p.Homepage = webAddress(f.homepage)
+	p.Homepage = WebAddress(f.homepage)
 	p.Description = f.summary
 	if p.Description == "" {
 		p.Description, _, _ = strings.Cut(f.description, "\n")

@@ -189,9 +189,9 @@ func (y *syftReader) take(a *syftArtifact) {
 			p.Supplier = a.meta[key]
 		}
 	}
-	p.Homepage = webAddress(a.meta["homepage"])
+	p.Homepage = WebAddress(a.meta["homepage"])
 	if p.Homepage == "" {
-		p.Homepage = webAddress(a.meta["url"])
+		p.Homepage = WebAddress(a.meta["url"])
 	}
 	p.Description, _, _ = strings.Cut(a.meta["description"], "\n")
 	f := foreignReader{b: b, places: a.places}
