@@ -1,7 +1,7 @@
 package inventory
 
 import (
-	"container/heap"
+	"encoding/binary"
 	"slices"
 )
 
@@ -91,8 +91,9 @@ func (b *Builder) Table() *Table {
 
 // merge walks several tables side by side and yields the entries path by path.
 type merge struct {
-	heap  mergeHeap
+	heap  []*runCursor // a binary heap by path, run and class
 	group []*runCursor
+	taken int // how many of the group are cursors of the heap, at its front when they are one
 }
 
 type runCursor struct {
@@ -105,10 +106,9 @@ func newMerge(tables []*Table) *merge {
 	for i, t := range tables {
 		c := &runCursor{cursor: cursor{t: t}, run: i}
 		if c.next() {
-			m.heap = append(m.heap, c)
+			m.push(c)
 		}
 	}
-	heap.Init(&m.heap)
 	return m
 }
 
@@ -116,29 +116,56 @@ func newMerge(tables []*Table) *merge {
 // following call; nil at the end. One table may contribute up to three
 // (whiteout, entry, opaque), each as a cursor of its own.
 func (m *merge) next() []*runCursor {
-	for _, c := range m.group {
-		if c.t != nil {
-			if c.next() {
-				heap.Push(&m.heap, c)
+	if m.taken == 1 {
+		// the usual case: one table had the path, and its cursor is the heap's first
+		if m.heap[0].next() {
+			m.down(0)
+		} else {
+			m.pop()
+		}
+	} else {
+		for _, c := range m.group {
+			if c.t != nil && c.next() {
+				m.push(c)
 			}
 		}
 	}
-	m.group = m.group[:0]
+	m.group, m.taken = m.group[:0], 0
+	if len(m.heap) == 0 {
+		return nil
+	}
+	if c := m.heap[0]; !m.alone(c) {
+		m.gather()
+	} else {
+		m.group, m.taken = append(m.group, c), 1
+	}
+	return m.group
+}
+
+// alone reports whether the heap's first cursor is the only one at its path
+// and has nothing more for it.
+func (m *merge) alone(c *runCursor) bool {
+	for i := 1; i < len(m.heap) && i < 3; i++ {
+		if comparePath(m.heap[i].path, c.path) == 0 {
+			return false
+		}
+	}
+	return c.Type != Whiteout && c.Type != Directory
+}
+
+// gather takes every cursor at the first path out of the heap.
+func (m *merge) gather() {
 	for len(m.heap) > 0 {
 		c := m.heap[0]
 		if len(m.group) > 0 && comparePath(c.path, m.group[0].path) != 0 {
 			break
 		}
-		heap.Pop(&m.heap)
-		if more := m.sameAgain(c); more {
+		m.pop()
+		if m.sameAgain(c) {
 			continue
 		}
 		m.group = append(m.group, c)
 	}
-	if len(m.group) == 0 {
-		return nil
-	}
-	return m.group
 }
 
 // sameAgain handles the rare path that has more than one entry in one table
@@ -148,36 +175,75 @@ func (m *merge) sameAgain(c *runCursor) bool {
 	if c.i >= c.t.n || c.Type != Whiteout && c.Type != Directory {
 		return false // an opaque marker stands beside a directory
 	}
-	peek := c.cursor
-	peek.path = append([]byte(nil), c.path...)
-	if !peek.next() || comparePath(peek.path, c.path) != 0 {
+	if !c.again() {
 		return false
 	}
 	copied := &runCursor{cursor: cursor{entry: c.entry}, run: c.run}
 	copied.path = append([]byte(nil), c.path...)
 	m.group = append(m.group, copied)
 	c.next()
-	heap.Push(&m.heap, c)
+	m.push(c)
 	return true
 }
 
-type mergeHeap []*runCursor
+// again reports whether the next entry has the same path, from the two
+// numbers that stand before it: all shared, nothing more.
+func (c *cursor) again() bool {
+	if c.i%blockLen != 0 {
+		shared, k := binary.Uvarint(c.t.data[c.off:])
+		if k <= 0 || c.off+k >= len(c.t.data) {
+			return false
+		}
+		return shared == uint64(len(c.path)) && c.t.data[c.off+k] == 0
+	}
+	peek := *c
+	peek.path = nil // a block begins with a whole path
+	return peek.next() && comparePath(peek.path, c.path) == 0
+}
 
-func (h mergeHeap) Len() int { return len(h) }
-func (h mergeHeap) Less(i, j int) bool {
-	if d := comparePath(h[i].path, h[j].path); d != 0 {
+func (m *merge) less(a, b *runCursor) bool {
+	if d := comparePath(a.path, b.path); d != 0 {
 		return d < 0
 	}
-	if h[i].run != h[j].run {
-		return h[i].run < h[j].run
+	if a.run != b.run {
+		return a.run < b.run
 	}
-	return class(h[i].Type) < class(h[j].Type)
+	return class(a.Type) < class(b.Type)
 }
-func (h mergeHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-func (h *mergeHeap) Push(x any)   { *h = append(*h, x.(*runCursor)) }
-func (h *mergeHeap) Pop() any {
-	old := *h
-	c := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return c
+
+func (m *merge) push(c *runCursor) {
+	m.heap = append(m.heap, c)
+	for i := len(m.heap) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !m.less(m.heap[i], m.heap[up]) {
+			break
+		}
+		m.heap[i], m.heap[up] = m.heap[up], m.heap[i]
+		i = up
+	}
+}
+
+func (m *merge) pop() {
+	last := len(m.heap) - 1
+	m.heap[0] = m.heap[last]
+	m.heap[last] = nil
+	m.heap = m.heap[:last]
+	m.down(0)
+}
+
+func (m *merge) down(i int) {
+	for {
+		least := 2*i + 1
+		if least >= len(m.heap) {
+			return
+		}
+		if right := least + 1; right < len(m.heap) && m.less(m.heap[right], m.heap[least]) {
+			least = right
+		}
+		if !m.less(m.heap[least], m.heap[i]) {
+			return
+		}
+		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
+		i = least
+	}
 }

@@ -40,7 +40,7 @@ type joiner struct {
 	all     bool
 	origins *origins
 
-	found    []occurrence
+	found    []*occurrence
 	owned    []Ownership
 	licence  []LicenseFile
 	programs []Binary
@@ -88,7 +88,7 @@ func (j *joiner) collect(layer int, r *Record) {
 		if !visible && !j.all {
 			continue
 		}
-		o := occurrence{Package: r.Packages[i], analyzer: r.Analyzer, hidden: !visible}
+		o := &occurrence{Package: r.Packages[i], analyzer: r.Analyzer, hidden: !visible}
 		o.Layer = layer
 		if visible {
 			o.Layer = j.origins.origin(&o.Package, layer)
@@ -176,7 +176,7 @@ func (j *joiner) own() {
 		j.owner[j.elf[i].Path] = nil
 	}
 	for i := range j.found {
-		o := &j.found[i]
+		o := j.found[i]
 		if o.OS() && !o.hidden {
 			j.eachFile(o.Files, func(p []byte) {
 				if old, ok := j.owner[string(p)]; ok && old == nil {
@@ -186,7 +186,7 @@ func (j *joiner) own() {
 		}
 	}
 	for i := range j.found {
-		o := &j.found[i]
+		o := j.found[i]
 		if o.OS() || o.State != Installed {
 			continue
 		}
@@ -235,7 +235,7 @@ func (j *joiner) eachFile(l FileList, yield func([]byte)) {
 func (j *joiner) binaries() {
 	exact, dirs := map[string]string{}, map[string]string{}
 	for i := range j.found {
-		o := &j.found[i]
+		o := j.found[i]
 		if o.OS() || o.hidden || o.State != Installed {
 			continue
 		}
@@ -281,7 +281,7 @@ func (j *joiner) binaries() {
 		if by == "" && b != nil && len(b.Products) > 0 {
 			for _, p := range b.Products {
 				p.Path = path
-				o := occurrence{Package: p, analyzer: "binary"}
+				o := &occurrence{Package: p, analyzer: "binary"}
 				o.Layer = c.Layer
 				j.found = append(j.found, o)
 			}
@@ -314,7 +314,7 @@ func (j *joiner) binaries() {
 func (j *joiner) listless(products []Package) string {
 	for i := range products {
 		for k := range j.found {
-			o := &j.found[k]
+			o := j.found[k]
 			if !o.OS() || o.hidden || o.Files.Len() > 0 || o.Name != products[i].Name && o.Source != products[i].Name {
 				continue
 			}
@@ -335,7 +335,7 @@ func (j *joiner) listless(products []Package) string {
 func (j *joiner) dropDoubtful() {
 	sure := map[string]string{} // path to type
 	for i := range j.found {
-		o := &j.found[i]
+		o := j.found[i]
 		if o.Type == "nuget" && o.Confidence == 0 && o.State == Installed {
 			j.eachFile(o.Files, func(p []byte) { sure[string(p)] = o.Type })
 		}
@@ -343,7 +343,7 @@ func (j *joiner) dropDoubtful() {
 	if len(sure) == 0 {
 		return
 	}
-	j.found = slices.DeleteFunc(j.found, func(o occurrence) bool {
+	j.found = slices.DeleteFunc(j.found, func(o *occurrence) bool {
 		return o.Confidence > 0 && sure[o.Path] == o.Type
 	})
 }
@@ -419,14 +419,14 @@ func (j *joiner) finish() {
 		namespace = PURLNamespace(d.ID)
 		stream = d.ID + ":" + cmp.Or(d.Version, d.Codename)
 	}
-	slices.SortStableFunc(j.found, func(a, b occurrence) int {
+	slices.SortStableFunc(j.found, func(a, b *occurrence) int {
 		return cmp.Or(
 			strings.Compare(a.Path, b.Path), strings.Compare(a.Inner, b.Inner), cmp.Compare(a.Layer, b.Layer), strings.Compare(a.analyzer, b.analyzer))
 	})
 	index := map[string]int{}
 	var merged []Package
 	for i := range j.found {
-		o := &j.found[i]
+		o := j.found[i]
 		p := o.Package
 		if p.OS() {
 			p.Distro = stream

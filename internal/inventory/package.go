@@ -121,10 +121,16 @@ func OSType(t string) bool {
 // ComparePackages orders packages for output: by type, namespace, name,
 // version, architecture and path.
 func ComparePackages(a, b *Package) int {
+	if d := strings.Compare(a.Type, b.Type); d != 0 {
+		return d
+	}
+	if d := strings.Compare(a.Namespace, b.Namespace); d != 0 {
+		return d
+	}
+	if d := strings.Compare(a.Name, b.Name); d != 0 {
+		return d
+	}
 	return cmp.Or(
-		strings.Compare(a.Type, b.Type),
-		strings.Compare(a.Namespace, b.Namespace),
-		strings.Compare(a.Name, b.Name),
 		strings.Compare(a.Version, b.Version),
 		strings.Compare(a.Arch, b.Arch),
 		strings.Compare(string(a.State), string(b.State)),
@@ -135,6 +141,16 @@ func ComparePackages(a, b *Package) int {
 	)
 }
 
+// sortPackages sorts by way of indexes: packages are large to move.
 func sortPackages(ps []Package) {
-	slices.SortStableFunc(ps, func(a, b Package) int { return ComparePackages(&a, &b) })
+	order := make([]int, len(ps))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Or(ComparePackages(&ps[a], &ps[b]), a-b) })
+	sorted := make([]Package, len(ps))
+	for i, k := range order {
+		sorted[i] = ps[k]
+	}
+	copy(ps, sorted)
 }
