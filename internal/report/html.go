@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
-	"github.com/tidewaiter/tidewaiter/internal/bom"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/match"
 )
@@ -31,12 +30,11 @@ var pageTemplate = sync.OnceValues(func() (*template.Template, error) {
 	return template.New("scan").Funcs(template.FuncMap{
 		"text": printable, "place": place, "name": name, "day": day, "thousands": thousands, "count": count,
 		"stateText": func(s match.State) string { return stateText(s) },
-		"web":       func(s string) string { return bom.WebAddress(s) },
 		"when":      func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") },
 		"date":      func(t time.Time) string { return orText(day(t), "–") },
-		"percent":   func(f float64) string { return strconv.FormatFloat(100*f, 'f', 1, 64) + " %" },
+		"percent":   func(f float64) string { return percentText(f) },
 		"join":      func(list []string) string { return printable(strings.Join(list, ", ")) },
-		"detail":    exploitDetail,
+		"detail":    exploitDetail, "vulnerabilities": vulnerabilities, "severityCounts": severityCounts,
 	}).Parse(scanPage)
 })
 

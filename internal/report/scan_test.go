@@ -2,9 +2,11 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
+	"github.com/tidewaiter/tidewaiter/internal/bom"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/match"
 )
@@ -319,5 +322,96 @@ func TestScanTableWidth(t *testing.T) {
 	plain, colored := renderScan(t, Table, sampleScan(), Options{}), renderScan(t, Table, sampleScan(), Options{Color: true})
 	if strings.Contains(plain, "\x1b") || !strings.Contains(colored, "\x1b[1;31mcritical\x1b[0m  CVE-2021-44228") {
 		t.Errorf("colours are wrong:\n%s", colored)
+	}
+}
+
+// The findings do not stand in the way of reading the inventory back, and
+// every finding refers to a component that is there.
+func TestScanCycloneDXReadable(t *testing.T) {
+	for name, s := range testScans() {
+		for _, f := range []bom.Format{bom.CycloneDXJSON, bom.CycloneDXXML} {
+			text := renderScan(t, string(f), s, Options{})
+			img, _, err := bom.Read(strings.NewReader(text), bom.Limits{})
+			if err != nil || len(img.Packages) != len(s.Image.Packages) {
+				t.Errorf("%s of %s: %v", f, name, err)
+			}
+		}
+	}
+	var doc struct {
+		Components []struct {
+			Ref string `json:"bom-ref"`
+		}
+		Vulnerabilities []struct {
+			ID      string
+			Affects []struct{ Ref string }
+		}
+	}
+	s := sampleScan()
+	s.Findings = append(s.Findings, s.Findings[1])
+	s.Findings[len(s.Findings)-1].Package = 3 // the same of another package: one vulnerability, two targets
+	if err := json.Unmarshal([]byte(renderScan(t, "cyclonedx-json", s, Options{})), &doc); err != nil {
+		t.Fatal(err)
+	}
+	refs := map[string]bool{}
+	for _, c := range doc.Components {
+		refs[c.Ref] = true
+	}
+	n := 0
+	for _, v := range doc.Vulnerabilities {
+		for _, a := range v.Affects {
+			if n++; !refs[a.Ref] {
+				t.Errorf("%s affects %s, which is nowhere", v.ID, a.Ref)
+			}
+		}
+	}
+	if n != len(s.Findings) {
+		t.Errorf("%d targets, want %d", n, len(s.Findings))
+	}
+}
+
+// GitHub's rendering of hostile text has no link, image or element in it but
+// ours: an independent implementation says so.
+func TestScanMarkdownInert(t *testing.T) {
+	cmark, err := exec.LookPath("cmark-gfm")
+	if err != nil {
+		t.Skip("cmark-gfm (Debian: cmark-gfm) is not installed")
+	}
+	cmd := exec.CommandContext(t.Context(), cmark, "--unsafe", "-e", "table", "-e", "autolink", "-e", "strikethrough", "-e", "tagfilter")
+	cmd.Stdin = strings.NewReader(renderScan(t, Markdown, hostileScan(), Options{Suppressed: true}))
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	html := strings.ReplaceAll(string(out), "<!-- -->", "")
+	for _, bad := range []string{"<script", "<img", "<a ", "<em>", "<strong>=", "<del>", "<!--"} {
+		if strings.Contains(html, bad) {
+			i := strings.Index(html, bad)
+			t.Errorf("%s: %.300s", bad, html[max(0, i-100):])
+		}
+	}
+	for row := range strings.SplitSeq(html, "<tr>") {
+		if n := strings.Count(row, "<td"); n != 0 && n != 2 && n != 8 {
+			t.Errorf("%d cells: %s", n, row)
+		}
+	}
+	if !strings.Contains(html, "=cmd|' /C calc'!A0") {
+		t.Error("the text itself is lost")
+	}
+}
+
+func BenchmarkWriteScan(b *testing.B) {
+	s := sampleScan()
+	for range 7 {
+		s.Findings = append(s.Findings, s.Findings...)
+	}
+	for _, f := range ScanFormats() {
+		b.Run(f, func(b *testing.B) {
+			for b.Loop() {
+				if err := WriteScan(io.Discard, f, s, Options{Template: scanText}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(s.Findings)), "findings")
+		})
 	}
 }

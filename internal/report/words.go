@@ -64,7 +64,7 @@ func advice(f *match.Finding, p *inventory.Package) string {
 		if len(f.Fix.Versions) == 0 {
 			return "Update " + what + ": the publisher has a fix."
 		}
-		s := "Update " + what + " to " + strings.Join(f.Fix.Versions, " or ")
+		s := "Update " + what + " to " + choice(f.Fix.Versions)
 		if f.Fix.Advisory != "" {
 			s += " (" + f.Fix.Advisory + ")"
 		}
@@ -83,6 +83,14 @@ func advice(f *match.Finding, p *inventory.Package) string {
 	return "The publisher does not say whether there is a fix of " + what + "."
 }
 
+// choice is "1, 2 or 3".
+func choice(list []string) string {
+	if n := len(list); n > 2 {
+		list = []string{strings.Join(list[:n-1], ", "), list[n-1]}
+	}
+	return strings.Join(list, " or ")
+}
+
 // chance writes a probability as a percentage.
 func chance(e *advisory.EPSS) string {
 	switch {
@@ -91,7 +99,15 @@ func chance(e *advisory.EPSS) string {
 	case e.Score > 0 && e.Score < 0.001:
 		return "<0.1 %"
 	}
-	return strconv.FormatFloat(100*e.Score, 'f', 1, 64) + " %"
+	return percentText(e.Score)
+}
+
+// percentText writes a share; 100 % means all.
+func percentText(f float64) string {
+	if f < 1 {
+		f = min(f, 0.999)
+	}
+	return strconv.FormatFloat(100*f, 'f', 1, 64) + " %"
 }
 
 // exploitText says whether a vulnerability is in a catalogue of exploited ones.
