@@ -168,7 +168,7 @@ func hostileScan() *match.Scan {
 	return s
 }
 
-const evil = "=cmd|' /C calc'!A0\x1b[31m</script><script>alert(1)</script><!--\r\n::error::x\n%0A::warning::y|`a`[l](javascript:b)![i](https://e.example/i)@user #1\x00\xff\u202e{{.}}{0}\\\"'"
+const evil = "=cmd|' /C calc'!A0\x1b[31m</script><script>alert(1)</script><b>x</b> https://e.example/u www.e.example _e_ <!--\r\n::error::x\n%0A::warning::y|`a`[l](javascript:b)![i](https://e.example/i)@user #1\x00\xff\u202e{{.}}{0}\\\"'"
 
 func emptyScan() *match.Scan { return &match.Scan{Image: &inventory.Image{Reference: "x"}} }
 
@@ -383,7 +383,7 @@ func TestScanMarkdownInert(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := strings.ReplaceAll(string(out), "<!-- -->", "")
-	for _, bad := range []string{"<script", "<img", "<a ", "<em>", "<strong>=", "<del>", "<!--"} {
+	for _, bad := range []string{"<script", "<b>", "<img", "<a ", "<em>", "<strong>=", "<del>", "<!--"} {
 		if strings.Contains(html, bad) {
 			i := strings.Index(html, bad)
 			t.Errorf("%s: %.300s", bad, html[max(0, i-100):])
@@ -396,6 +396,16 @@ func TestScanMarkdownInert(t *testing.T) {
 	}
 	if !strings.Contains(html, "=cmd|' /C calc'!A0") {
 		t.Error("the text itself is lost")
+	}
+}
+
+func TestMarkdownCode(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "", "a_b*": "`a_b*`", "a|b": "<code>a&#124;b</code>", "a`b": "<code>a&#96;b</code>", "é|<": "<code>é&#124;&#60;</code>", "a\nb": "`a b`",
+	} {
+		if got := markdownCode(in); got != want {
+			t.Errorf("markdownCode(%q) = %q, want %q", in, got, want)
+		}
 	}
 }
 
