@@ -11,7 +11,7 @@ import (
 )
 
 // writeGitHub writes workflow commands of GitHub Actions, which shows them as
-// annotations: first what could not be judged, then one for each package with
+// annotations: first one for all that could not be judged, then one for each package with
 // findings, in the order of risk, because GitHub shows only ten of a level for
 // each step; last the totals.
 func (v *view) writeGitHub(w io.Writer) error {
@@ -23,8 +23,12 @@ func (v *view) writeGitHub(w io.Writer) error {
 		}
 		fmt.Fprintf(bw, "title=%s::%s\n", githubProperty(title), githubMessage(message))
 	}
-	for _, u := range v.Unknowns {
-		command("warning", "", "Not judged", strings.Join(append([]string{u.String()}, u.Examples...), "\n"))
+	if len(v.Unknowns) > 0 {
+		lines := make([]string, len(v.Unknowns))
+		for i, u := range v.Unknowns {
+			lines[i] = u.String()
+		}
+		command("warning", "", "What could not be judged, or not surely", strings.Join(lines, "\n"))
 	}
 	var order []int
 	byPackage := map[int][]*match.Finding{}

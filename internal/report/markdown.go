@@ -86,7 +86,7 @@ func markdownText(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
 		switch c := s[i]; c {
-		case '\\', '`', '*', '_', '{', '}', '[', ']', '!', '|', '~', '$', '"', '+', '-', '=', '^':
+		case '\\', '`', '*', '_', '{', '}', '[', ']', '!', '|', '~', '$', '+', '-', '=', '^':
 			if c == '-' && i > 0 {
 				b.WriteByte(c) // only at the start of a line it is a list
 				continue
@@ -103,7 +103,11 @@ func markdownText(s string) string {
 			b.WriteByte(c)
 			b.WriteString("<!-- -->")
 		case ':':
-			b.WriteString("&#58;") // so that addresses are no links
+			if linkColon(s, i) {
+				b.WriteString("&#58;")
+				continue
+			}
+			b.WriteByte(c)
 		case '.':
 			if i >= 3 && strings.EqualFold(s[i-3:i], "www") {
 				b.WriteString("&#46;")
@@ -115,6 +119,17 @@ func markdownText(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// linkColon reports whether the colon at i is that of an address which would
+// become a link.
+func linkColon(s string, i int) bool {
+	for _, scheme := range []string{"mailto", "xmpp"} {
+		if n := len(scheme); i >= n && strings.EqualFold(s[i-n:i], scheme) {
+			return true
+		}
+	}
+	return i+1 < len(s) && s[i+1] == '/'
 }
 
 // markdownCode is text as code. What backticks cannot hold in every place, a

@@ -214,7 +214,7 @@ func (v *view) Headline() string {
 	s := v.Summary
 	switch {
 	case s.Findings > 0:
-		return thousands(s.Findings) + ": " + severityCounts(s.Severities)
+		return thousands(s.Findings) + " (" + severityCounts(s.Severities) + ")"
 	case s.Packages == 0:
 		return "unknown: no packages were found that could be judged"
 	case s.NotJudged >= s.Packages:

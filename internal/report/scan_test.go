@@ -168,7 +168,7 @@ func hostileScan() *match.Scan {
 	return s
 }
 
-const evil = "=cmd|' /C calc'!A0\x1b[31m</script><script>alert(1)</script><b>x</b> https://e.example/u www.e.example _e_ <!--\r\n::error::x\n%0A::warning::y|`a`[l](javascript:b)![i](https://e.example/i)@user #1\x00\xff\u202e{{.}}{0}\\\"'"
+const evil = "=cmd|' /C calc'!A0\x1b[31m</script><script>alert(1)</script><b>x</b> https://e.example/u mailto:a@b.example www.e.example _e_ <!--\r\n::error::x\n%0A::warning::y|`a`[l](javascript:b)![i](https://e.example/i)@user #1\x00\xff\u202e{{.}}{0}\\\"'"
 
 func emptyScan() *match.Scan { return &match.Scan{Image: &inventory.Image{Reference: "x"}} }
 
@@ -301,7 +301,7 @@ func TestHeadline(t *testing.T) {
 			s.Image.Packages, s.States = s.Image.Packages[:1], []match.PackageState{{State: match.NoVersion}}
 		}, "unknown: the package could not be judged"},
 		{"empty", func(s *match.Scan) { s.Image.Packages = nil }, "unknown: no packages were found that could be judged"},
-		{"findings", func(s *match.Scan) { s.Findings = sampleScan().Findings }, "7: 2 critical, 2 high, 1 medium, 1 low, 1 unknown"},
+		{"findings", func(s *match.Scan) { s.Findings = sampleScan().Findings }, "7 (2 critical, 2 high, 1 medium, 1 low, 1 unknown)"},
 		{"suppressed only", func(s *match.Scan) { s.Findings = sampleScan().Findings[7:] }, "none known"},
 	} {
 		if got := judge(tt.change); got != tt.want {
