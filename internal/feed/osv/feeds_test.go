@@ -84,7 +84,7 @@ func TestRealFeeds(t *testing.T) {
 		{"osv-nuget", "NuGet", 583, 2004, 0, 0, 0},
 		{"osv-wolfi", "Wolfi", 11538, 11538, 0, 0, 0},
 		{"osv-debian", "Debian", 8905, 10458, 0, 0, 0},
-		{"osv-bitnami", "Bitnami", 7444, 7444, 0, 0, 0},
+		{"osv-bitnami", "Bitnami", 7444, 7444, 0, 0, 1},
 		{"osv-cleanstart", "CleanStart", 4109, 4109, 0, 0, 0},
 		{"osv-julia", "Julia", 1703, 2017, 4, 0, 0},
 		{"osv-hackage", "Hackage", 35, 44, 0, 0, 0},

@@ -9,8 +9,8 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-// A contradiction is a claim that cannot be true as it stands. The record is
-// kept, as its other claims may be right; nothing is concluded from this one.
+// A contradiction is a range that cannot be true as it stands. The record is
+// kept, for all else that it says; nothing is concluded from that range.
 type contradiction struct{ reason string }
 
 func (e *contradiction) Error() string { return e.reason }
@@ -20,6 +20,7 @@ func (e *contradiction) Error() string { return e.reason }
 func (p *parser) affectedVersions(c *advisory.Affected, f *wireAffected, extra affectedSpecific) error {
 	clear(p.versions)
 	var fixed []string
+	var doubt error
 	for _, r := range f.Ranges {
 		if r.Type == "GIT" {
 			continue
@@ -30,18 +31,21 @@ func (p *parser) affectedVersions(c *advisory.Affected, f *wireAffected, extra a
 		}
 		intervals, err := intervalsOf(events)
 		if err != nil {
-			return err
+			doubt = err
 		}
 		c.Intervals = append(c.Intervals, intervals...)
-		for _, e := range r.Events {
-			if e.Fixed != "" && !slices.Contains(fixed, e.Fixed) {
-				fixed = append(fixed, e.Fixed)
+		for _, e := range events {
+			if e.kind == 'f' && !slices.Contains(fixed, e.text) {
+				fixed = append(fixed, e.text)
 			}
 		}
 	}
 	p.upperBound(c, extra)
 	p.fix(c, fixed)
-	return p.listed(c, f.Versions, fixed)
+	if err := p.listed(c, f.Versions, fixed); err != nil {
+		return err
+	}
+	return doubt
 }
 
 // event is one bound of a range.
@@ -52,11 +56,9 @@ type event struct {
 	read    bool            // it can be compared
 }
 
-// events puts the events of a range in order. If a version among them cannot
-// be read the publisher's own order stands.
+// events reads the events of a range, in the publisher's order.
 func (p *parser) events(scheme version.Scheme, in []wireEvent) ([]event, error) {
 	var out []event
-	readable := true
 	for _, e := range in {
 		for _, k := range []struct {
 			kind byte
@@ -73,64 +75,108 @@ func (p *parser) events(scheme version.Scheme, in []wireEvent) ([]event, error) 
 					return nil, err
 				}
 				ev.version, ev.read = v, err == nil
-				readable = readable && ev.read
 			}
 			out = append(out, ev)
 		}
 	}
-	if readable {
-		// Of equal versions the order stays: [1, 2) then [2, 3) is written
-		// with "fixed 2" first, the empty [2, 2) with "introduced 2" first.
-		slices.SortStableFunc(out, func(a, b event) int { return a.version.Compare(b.version) })
-	}
 	return out, nil
 }
 
-// intervalsOf follows "evaluation" in the OSV schema: an introduction opens, a
-// fix or last affected version closes, the first of each counts; limits cut
-// off what lies beyond all of them.
+// intervalsOf makes intervals of the events of one range. With the error, a
+// [*contradiction], come those that are not in doubt.
 func intervalsOf(events []event) ([]advisory.Interval, error) {
-	var out []advisory.Interval
-	open := -1 // index in events
-	introduced, closings := false, 0
 	var limit *event
+	bounds := make([]event, 0, len(events))
+	introduced, readable := false, true
 	for i := range events {
 		e := &events[i]
-		switch e.kind {
-		case 'i':
-			introduced = true
-			if open < 0 {
-				open = i
-			}
-		case 'f', 'l':
-			if !introduced && e.read {
-				return nil, &contradiction{fmt.Sprintf("its range contradicts itself: %s ends it before anything begins", e.text)}
-			}
-			closings++
-			if open < 0 {
-				continue
-			}
-			if from := &events[open]; e.kind == 'f' && from.read && e.read && from.text != "0" && from.version.Compare(e.version) == 0 {
-				open = -1 // empty
-				continue
-			}
-			out = append(out, interval(&events[open], e))
-			open = -1
-		case 'm':
+		switch {
+		case e.kind != 'm':
+			bounds = append(bounds, *e)
+			introduced = introduced || e.kind == 'i'
+			readable = readable && e.read
+		case e.read && (limit == nil || e.version.Compare(limit.version) > 0):
 			limit = e
 		}
 	}
+	if len(bounds) == 0 {
+		return nil, nil
+	}
 	if !introduced {
-		if len(events) == 0 {
-			return nil, nil
-		}
 		return nil, &contradiction{"its range says where it ends but not where it begins"}
 	}
-	if open >= 0 {
-		out = append(out, interval(&events[open], nil))
+	out := pairs(bounds)
+	var err error
+	if out == nil {
+		out, err = evaluate(bounds, readable)
 	}
-	if limit != nil && limit.read {
+	if limit != nil && readable {
 		out = cut(out, limit, events)
+	}
+	return out, err
+}
+
+// pairs reads events that stand as nearly all publishers write them: where it
+// begins, where it ends, and so on, each end behind its beginning. Sorting would
+// spoil them where runs touch. nil: they do not stand so.
+func pairs(events []event) []advisory.Interval {
+	out := make([]advisory.Interval, 0, (len(events)+1)/2)
+	for i := 0; i < len(events); i += 2 {
+		from := &events[i]
+		if from.kind != 'i' {
+			return nil
+		}
+		if i+1 == len(events) {
+			out = append(out, interval(from, nil))
+			break
+		}
+		to := &events[i+1]
+		if to.kind == 'i' {
+			return nil
+		}
+		if from.read && to.read {
+			switch c := from.version.Compare(to.version); {
+			case c > 0:
+				return nil
+			case c == 0 && to.kind == 'f':
+				continue // empty
+			}
+		}
+		out = append(out, interval(from, to))
+	}
+	return out
+}
+
+// evaluate follows "evaluation" of the OSV schema: the events in order of
+// version, an introduction opens, the first fix or last affected version after
+// it closes. Where a version cannot be read the publisher's order stands.
+func evaluate(events []event, readable bool) ([]advisory.Interval, error) {
+	if readable {
+		events = slices.Clone(events)
+		slices.SortStableFunc(events, func(a, b event) int { return a.version.Compare(b.version) })
+	}
+	var out []advisory.Interval
+	var open, stray *event
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.kind == 'i' && open == nil:
+			open = e
+		case e.kind == 'i':
+		case open == nil:
+			stray = e
+		case e.kind == 'f' && open.read && e.read && open.version.Compare(e.version) == 0 && open.text != "0":
+			open = nil
+		default:
+			out = append(out, interval(open, e))
+			open = nil
+		}
+	}
+	if open != nil && stray != nil {
+		return out, &contradiction{fmt.Sprintf("its range contradicts itself: %s ends nothing, and nothing ends what begins with %s", short(stray.text), short(open.text))}
+	}
+	if open != nil {
+		out = append(out, interval(open, nil))
 	}
 	return out, nil
 }
@@ -150,7 +196,7 @@ func interval(from, to *event) advisory.Interval {
 	return in
 }
 
-// cut ends intervals at a limit, which is the highest one.
+// cut ends intervals at the highest limit.
 func cut(in []advisory.Interval, limit *event, events []event) []advisory.Interval {
 	at := func(text string) version.Version {
 		for i := range events {
@@ -223,7 +269,13 @@ func (p *parser) fix(c *advisory.Affected, fixed []string) {
 			}
 			return v.Compare(w)
 		})
-		c.Fix.Versions = slices.Clone(fixed)
+		// Where runs touch, the end of one is no fix.
+		inside := p.bounds(c)
+		for _, f := range fixed {
+			if v, err := p.version(c.Scheme, f); err != nil || !inside.hold(v) {
+				c.Fix.Versions = append(c.Fix.Versions, f)
+			}
+		}
 		return
 	}
 	open := slices.ContainsFunc(c.Intervals, func(i advisory.Interval) bool { return i.Fixed == "" && i.LastAffected == "" })

@@ -35,8 +35,9 @@ type wire struct {
 }
 
 type wireSeverity struct {
-	Type  string      `json:"type"`
-	Score looseString `json:"score"`
+	Type   string      `json:"type"`
+	Score  looseString `json:"score"`
+	Source looseString `json:"source"`
 }
 
 type wireReference struct {
@@ -284,8 +285,10 @@ func (p *parser) claim(w *wire, f *wireAffected, ecosystem string) (advisory.Aff
 	extra := readAffectedSpecific(f)
 	if err := p.affectedVersions(&c, f, extra); errors.As(err, new(*contradiction)) {
 		p.doubts = append(p.doubts, fmt.Errorf("%s %s: %w", f.Package.Ecosystem, short(name), err))
-		c.Intervals, c.Versions, c.Fix, c.Status = nil, nil, advisory.Fix{}, advisory.StatusUndetermined
 		note(&c, err.Error())
+		if len(c.Intervals)+len(c.Versions) == 0 {
+			c.Fix, c.Status = advisory.Fix{}, advisory.StatusUndetermined
+		}
 	} else if err != nil {
 		return c, err
 	} else if len(c.Intervals)+len(c.Versions) == 0 && !p.malicious {
@@ -319,7 +322,7 @@ func pageOf(w *wire) string {
 		return "https://pkg.go.dev/vuln/" + w.ID
 	}
 	for _, r := range w.References {
-		if r.Type == "ADVISORY" && strings.Contains(r.URL, w.ID) {
+		if r.Type == "ADVISORY" && (strings.Contains(r.URL, w.ID) || strings.Contains(r.URL, strings.ReplaceAll(w.ID, ":", "-"))) {
 			return r.URL
 		}
 	}

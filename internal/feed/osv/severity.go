@@ -23,7 +23,11 @@ func (p *parser) severities(in []wireSeverity, who string) ([]advisory.Severity,
 		if score == "" {
 			continue
 		}
-		out = append(out, severity(who, s.Type, score))
+		by := who
+		if s.Source != "" && len(s.Source) <= 100 {
+			by = strings.ToLower(string(s.Source))
+		}
+		out = append(out, severity(by, s.Type, score))
 	}
 	return slices.Compact(out), nil
 }
