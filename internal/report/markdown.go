@@ -151,6 +151,9 @@ func markdownCode(s string) string {
 			b.WriteByte(c)
 		default:
 			b.WriteString("&#" + strconv.Itoa(int(c)) + ";")
+			if c == '@' {
+				b.WriteString("<!-- -->") // so that mail addresses are no links
+			}
 		}
 	}
 	b.WriteString("</code>")

@@ -14,6 +14,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/bom"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -201,10 +203,10 @@ const scanText = `{{headline}}
 `
 
 func TestScanGolden(t *testing.T) {
-	extensions := map[string]string{Table: "txt", SARIF: "sarif", HTML: "html", Markdown: "md", JUnit: "junit.xml", CSV: "csv", "cyclonedx-xml": "cdx.xml", "cyclonedx-json": "cdx.json", Template: "template.txt", GitHub: "github.txt", "json": "json"}
+	extensions := map[string]string{Table: "txt", SARIF: "sarif", HTML: "html", Markdown: "md", JUnit: "junit.xml", CSV: "csv", Template: "template.txt", GitHub: "github.txt", "json": "json"}
 	for _, f := range ScanFormats() {
-		if f == "spdx-json" || f == "spdx-tag-value" || f == "purls" {
-			continue // package bom's
+		if f == "spdx-json" || f == "spdx-tag-value" || f == "purls" || f == "cyclonedx-json" || f == "cyclonedx-xml" {
+			continue // package bom's; TestScanCycloneDX has what is ours
 		}
 		ext := extensions[f]
 		if ext == "" {
@@ -212,7 +214,7 @@ func TestScanGolden(t *testing.T) {
 		}
 		o := Options{Tool: "tidewaiter", ToolVersion: "1.2.3", Template: scanText}
 		golden(t, "scan."+ext, renderScan(t, f, sampleScan(), o))
-		if f == Table || f == Markdown || f == SARIF {
+		if f == Table || f == Markdown {
 			o.Suppressed = true
 			golden(t, "scan-suppressed."+ext, renderScan(t, f, sampleScan(), o))
 		}
@@ -399,9 +401,79 @@ func TestScanMarkdownInert(t *testing.T) {
 	}
 }
 
+func TestScanCycloneDX(t *testing.T) {
+	type source struct{ Name, URL string }
+	type vulnerability struct {
+		ID         string
+		Source     source
+		References []struct {
+			ID     string
+			Source source
+		}
+		Ratings []struct {
+			Source                                  source
+			Score                                   float64
+			Severity, Method, Vector, Justification string
+		}
+		CWEs           []int
+		Recommendation string
+		Advisories     []struct{ URL string }
+		Published      string
+		Updated        string
+		Analysis       struct {
+			State, Justification, Detail string
+			Response                     []string
+		}
+		Affects []struct {
+			Ref      string
+			Versions []struct{ Version, Status string }
+		}
+		Properties []struct{ Name, Value string }
+	}
+	var doc struct{ Vulnerabilities []vulnerability }
+	if err := json.Unmarshal([]byte(renderScan(t, "cyclonedx-json", sampleScan(), Options{})), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range doc.Vulnerabilities {
+		got = append(got, fmt.Sprintf("%s %s %v %v %s %+v", v.ID, v.Source.Name, v.CWEs, v.Analysis, v.Published, v.Affects))
+	}
+	want := []string{
+		"CVE-2021-44228 ghsa [20 400 502 917] {   []} 2021-12-10T00:00:00Z [{Ref:pkg:maven/org.apache.logging.log4j/log4j-core@2.14.1 Versions:[{Version:2.14.1 Status:affected} {Version:2.3.1 Status:unaffected} {Version:2.12.2 Status:unaffected} {Version:2.15.0 Status:unaffected}]}]",
+		"CVE-2023-0464 debian [295] {   []} 2023-03-22T00:00:00Z [{Ref:pkg:deb/debian/libssl3@3.0.9-1?arch=arm64&distro=debian-12&upstream=openssl Versions:[{Version:3.0.9-1 Status:affected}]}]",
+		"CVE-2023-45133 ghsa [] {   []}  [{Ref:pkg:npm/%40babel/traverse@7.0.0 Versions:[{Version:7.0.0 Status:affected}]}]",
+		"CVE-2022-32212 ghsa [] {in_triage  the identity of the package is a guess: 24 % []}  [{Ref:pkg:generic/node@18.0.0 Versions:[{Version:18.0.0 Status:unknown}]}]",
+		"GHSA-0000-1111-2222 ghsa [] {   []}  [{Ref:pkg:npm/%40babel/traverse@7.0.0 Versions:[{Version:7.0.0 Status:affected}]}]",
+		"CVE-2022-0001 ghsa [] {   []}  [{Ref:pkg:npm/%40babel/traverse@7.0.0 Versions:[{Version:7.0.0 Status:affected}]}]",
+		"MAL-2024-1 ghsa [] {   []}  [{Ref:pkg:npm/odd@not-a-version Versions:[{Version:not-a-version Status:affected}]}]",
+		"CVE-2020-14343 ghsa [] {not_affected  owned by deb/python3-yaml: its distribution speaks of it []}  [{Ref:pkg:pypi/pyyaml@5.3 Versions:[{Version:5.3 Status:unaffected}]}]",
+		"CVE-2023-0464 debian [295] {not_affected code_not_reachable VEX not_affected (vulnerable_code_not_in_execute_path) by Example Inc []} 2023-03-22T00:00:00Z [{Ref:pkg:deb/debian/openssl@3.0.9-1?arch=arm64&distro=debian-12 Versions:[{Version:3.0.9-1 Status:unaffected}]}]",
+		"CVE-2022-0002 ghsa [] {resolved  VEX fixed by Example Inc []}  [{Ref:pkg:npm/%40babel/traverse@7.0.0 Versions:[{Version:7.0.0 Status:unaffected}]}]",
+		"CVE-2005-2541 ghsa [] {  ignored: tar is never run [will_not_fix]}  [{Ref:pkg:deb/debian/tar@1.34%2Bdfsg-1.2?arch=arm64&distro=debian-12 Versions:[{Version:1.34+dfsg-1.2 Status:affected}]}]",
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	log4j := doc.Vulnerabilities[0]
+	if fmt.Sprint(log4j.Ratings) != "[{{github } 10 critical CVSSv31 CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H } {{nvd } 9.3 high CVSSv2 AV:N/AC:M/Au:N/C:C/I:C/A:C }]" ||
+		fmt.Sprint(log4j.References) != "[{GHSA-jfh8-c2jp-5v3q {ghsa }}]" || log4j.Updated != "2024-06-01T00:00:00Z" || len(log4j.Advisories) != 2 ||
+		log4j.Recommendation != "Update org.apache.logging.log4j:log4j-core to 2.3.1, 2.12.2 or 2.15.0." {
+		t.Errorf("%+v", log4j)
+	}
+	var names []string
+	for _, p := range log4j.Properties {
+		names = append(names, p.Name)
+	}
+	if !slices.Equal(names, []string{"tidewaiter:severity", "tidewaiter:kev", "tidewaiter:epss", "tidewaiter:evidence"}) {
+		t.Errorf("properties %q", names)
+	}
+}
+
 func TestMarkdownCode(t *testing.T) {
 	for in, want := range map[string]string{
-		"": "", "a_b*": "`a_b*`", "a|b": "<code>a&#124;b</code>", "a`b": "<code>a&#96;b</code>", "é|<": "<code>é&#124;&#60;</code>", "a\nb": "`a b`",
+		"": "", "a_b*": "`a_b*`", "a|b": "<code>a&#124;b</code>", "a`b": "<code>a&#96;b</code>", "é|<": "<code>é&#124;&#60;</code>", "a\nb": "`a b`", "a@b|": "<code>a&#64;<!-- -->b&#124;</code>",
 	} {
 		if got := markdownCode(in); got != want {
 			t.Errorf("markdownCode(%q) = %q, want %q", in, got, want)
