@@ -103,8 +103,8 @@ func markdownText(s string) string {
 			b.WriteByte(c)
 			b.WriteString("<!-- -->")
 		case ':':
-			if linkColon(s, i) {
-				b.WriteString("&#58;")
+			if i+1 < len(s) && s[i+1] == '/' {
+				b.WriteString("&#58;") // so that addresses are no links
 				continue
 			}
 			b.WriteByte(c)
@@ -119,17 +119,6 @@ func markdownText(s string) string {
 		}
 	}
 	return b.String()
-}
-
-// linkColon reports whether the colon at i is that of an address which would
-// become a link.
-func linkColon(s string, i int) bool {
-	for _, scheme := range []string{"mailto", "xmpp"} {
-		if n := len(scheme); i >= n && strings.EqualFold(s[i-n:i], scheme) {
-			return true
-		}
-	}
-	return i+1 < len(s) && s[i+1] == '/'
 }
 
 // markdownCode is text as code. What backticks cannot hold in every place, a
