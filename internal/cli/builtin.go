@@ -34,14 +34,26 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/swift"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/wordpress"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/arch"
+	"github.com/tidewaiter/tidewaiter/internal/feed/csaf"
 	"github.com/tidewaiter/tidewaiter/internal/feed/debian"
+	"github.com/tidewaiter/tidewaiter/internal/feed/echo"
+	"github.com/tidewaiter/tidewaiter/internal/feed/elixirsec"
 	"github.com/tidewaiter/tidewaiter/internal/feed/eol"
 	"github.com/tidewaiter/tidewaiter/internal/feed/epss"
+	"github.com/tidewaiter/tidewaiter/internal/feed/friendsofphp"
+	"github.com/tidewaiter/tidewaiter/internal/feed/gentoo"
 	"github.com/tidewaiter/tidewaiter/internal/feed/kev"
+	"github.com/tidewaiter/tidewaiter/internal/feed/nodesecwg"
 	"github.com/tidewaiter/tidewaiter/internal/feed/nvd"
+	"github.com/tidewaiter/tidewaiter/internal/feed/osv"
 	"github.com/tidewaiter/tidewaiter/internal/feed/oval"
+	"github.com/tidewaiter/tidewaiter/internal/feed/photon"
+	"github.com/tidewaiter/tidewaiter/internal/feed/retirejs"
+	"github.com/tidewaiter/tidewaiter/internal/feed/rubysec"
 	"github.com/tidewaiter/tidewaiter/internal/feed/secdb"
 	"github.com/tidewaiter/tidewaiter/internal/feed/ubuntu"
+	"github.com/tidewaiter/tidewaiter/internal/feed/updateinfo"
 )
 
 // analyzers lists every analyzer of the product.
@@ -91,10 +103,22 @@ func sources() []feed.Source {
 		debian.Sources(),
 		ubuntu.Sources(),
 		secdb.Sources(),
+		arch.Sources(),
+		gentoo.Sources(),
+		updateinfo.Sources(),
 		oval.Sources(),
+		csaf.Sources(),
+		photon.Sources(),
+		echo.Sources(),
+		osv.Sources(),
 		nvd.Sources(),
 		kev.Sources(),
 		epss.Sources(),
 		eol.Sources(),
+		rubysec.Sources(),
+		friendsofphp.Sources(),
+		retirejs.Sources(),
+		nodesecwg.Sources(),
+		elixirsec.Sources(),
 	)
 }

@@ -44,8 +44,8 @@ func (a *app) scanCommand() *cobra.Command {
 say (tidewaiter feed update gets it). A distribution nobody speaks of, missing
 or stale data are said as such: they are never "no vulnerability".
 
-Exit codes: 0; 1 when --fail-on finds something; 2 when it finds nothing but
-something could not be judged (--allow-unknown makes that 0), and for errors.
+Exit codes: 0; 1 when --fail-on finds something; else 2 when something could not
+be judged (--allow-unknown makes that 0); 2 for errors.
 
 ` + sourceHelp + purlHelp,
 		Example: `  tidewaiter scan alpine:3.20
@@ -155,14 +155,12 @@ func (a *app) input(ctx context.Context, source *sourceFlags, arg string) (*inve
 	return source.inventory(ctx, a, arg)
 }
 
-// exitCode is what --fail-on makes of a scan.
+// exitCode is 1 when --fail-on found something, else 2 when something could
+// not be judged: missing data is never a pass.
 func (f *scanFlags) exitCode(s *match.Scan) int {
-	if f.failOn == "" {
-		return exitGo
-	}
 	for i := range s.Findings {
 		x := &s.Findings[i]
-		if x.Suppressed == "" && x.Severity.Rank() >= advisory.Level(f.failOn).Rank() && (!f.onlyFixed || x.Fix.State == advisory.Fixed) {
+		if f.failOn != "" && x.Suppressed == "" && x.Severity.Rank() >= advisory.Level(f.failOn).Rank() && (!f.onlyFixed || x.Fix.State == advisory.Fixed) {
 			return exitStop
 		}
 	}
@@ -221,7 +219,7 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return writeExplanationTemporarily(a.out, e, asJSON)
+			return report.WriteExplanation(a.out, e, asJSON)
 		},
 	}
 	source.add(cmd)
