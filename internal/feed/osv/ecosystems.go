@@ -84,15 +84,15 @@ func collections() []collection {
 		{name: "wolfi", ecosystem: "Wolfi", streams: "wolfi", names: src, bundles: true, publisher: "wolfi", licence: "Chainguard's terms", off: terms},
 		{name: "chainguard", ecosystem: "Chainguard", streams: "chainguard", names: src, bundles: true, publisher: "chainguard", licence: "Chainguard's terms", off: terms},
 		{name: "almalinux", ecosystem: "AlmaLinux", streams: "almalinux:*", bundles: true, publisher: "almalinux", licence: "MIT", priority: 100},
-		{name: "rocky", ecosystem: "Rocky Linux", streams: "rocky:*", bundles: true, publisher: "rocky", licence: "CC-BY-4.0", priority: 90},
-		{name: "redhat", ecosystem: "Red Hat", streams: "rhel:*", bundles: true, publisher: "redhat", licence: "CC-BY-4.0", off: native + "redhat"},
+		{name: "rocky", ecosystem: "Rocky Linux", streams: "rocky:*", bundles: true, publisher: "rocky", licence: "CC-BY-4.0", off: native + "rocky-errata"},
+		{name: "redhat", ecosystem: "Red Hat", streams: "rhel:*", bundles: true, publisher: "redhat", licence: "CC-BY-4.0", off: native + "redhat-vex"},
 		{name: "suse", ecosystem: "SUSE", streams: "sles:* sle-micro:*", names: src, bundles: true, publisher: "suse", licence: "CC-BY-4.0", off: native + "suse-oval"},
 		{name: "opensuse", ecosystem: "openSUSE", streams: "opensuse-leap:* opensuse-tumbleweed", names: src, bundles: true, publisher: "suse", licence: "CC-BY-4.0", off: native + "suse-oval"},
 		{name: "mageia", ecosystem: "Mageia", streams: "mageia:*", names: src, bundles: true, publisher: "mageia", licence: "CC-BY-SA-4.0", priority: 100},
 		{name: "azure-linux", ecosystem: "Azure Linux", streams: "azurelinux:*", names: advisory.Either, bundles: true, publisher: "microsoft", licence: "MIT", off: native + "azurelinux"},
 		{name: "openeuler", ecosystem: "openEuler", streams: "openeuler:*", names: src, bundles: true, publisher: "openeuler", licence: "MulanPSL-2.0", off: native + "openeuler"},
 		{name: "minimos", ecosystem: "MinimOS", streams: "minimos", names: advisory.Either, bundles: true, publisher: "minimus", licence: "not stated", off: native + "minimos"},
-		{name: "echo", ecosystem: "Echo", streams: "echo", names: src, bundles: true, publisher: "echo", licence: "not stated"},
+		{name: "echo", ecosystem: "Echo", streams: "echo", names: src, bundles: true, publisher: "echo", licence: "not stated", off: native + "echo"},
 		// About half of its records call their ecosystem "Alpine", without a
 		// release, and are about CleanStart's own packages all the same.
 		{name: "cleanstart", ecosystem: "CleanStart", also: "Alpine", streams: "cleanstart", names: advisory.Either, bundles: true, publisher: "cleanstart", licence: "Apache-2.0", priority: 100},

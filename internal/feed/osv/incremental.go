@@ -64,7 +64,7 @@ func (s *source) changes(ctx context.Context, c *feed.Client, base string, state
 	if d.NotModified {
 		return &feed.Update{Unchanged: true, State: next}, nil
 	}
-	ids, latest, err := changed(d, since.Add(-overlap))
+	ids, latest, err := changed(d, since.Add(-overlap), next.Fetched)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s/%s: %w", base, listTag, err)
 	}
@@ -84,8 +84,9 @@ func (s *source) changes(ctx context.Context, c *feed.Client, base string, state
 	return u, nil
 }
 
-// changed reads the list: a time and an identifier on each line.
-func changed(d *feed.Download, since time.Time) (ids []string, latest time.Time, err error) {
+// changed reads the list: a time and an identifier on each line. latest is the
+// newest time that is not in the future.
+func changed(d *feed.Download, since, now time.Time) (ids []string, latest time.Time, err error) {
 	sc := bufio.NewScanner(d)
 	for line := 1; sc.Scan(); line++ {
 		if strings.TrimSpace(sc.Text()) == "" {
@@ -97,7 +98,7 @@ func changed(d *feed.Download, since time.Time) (ids []string, latest time.Time,
 		if !ok || err != nil || id == "" || len(id) > maxID {
 			return nil, latest, fmt.Errorf("line %d is not a time and an identifier", line)
 		}
-		if t.After(latest) {
+		if t.After(latest) && !t.After(now) {
 			latest = t
 		}
 		// The list is sorted, the newest first; but it is short enough not

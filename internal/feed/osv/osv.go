@@ -139,6 +139,7 @@ func (s *source) items(ctx context.Context, members iter.Seq2[feed.Member, error
 		var buf []byte
 		found := false
 		var newest time.Time
+		now := s.clock()
 		for m, err := range members {
 			if err != nil {
 				if !yield(feed.Item{}, err) || !isBad(err) {
@@ -167,7 +168,8 @@ func (s *source) items(ctx context.Context, members iter.Seq2[feed.Member, error
 				if a == nil {
 					continue
 				}
-				if a.Modified.After(newest) {
+				// A date in the future would hide all changes until then.
+				if a.Modified.After(newest) && !a.Modified.After(now) {
 					newest = a.Modified
 				}
 				if !yield(feed.Item{Advisory: a}, nil) {

@@ -213,6 +213,16 @@ func TestIncremental(t *testing.T) {
 		t.Errorf("nothing new: %+v", u)
 	}
 
+	// A date in the future is not where the next look begins.
+	put("A-5", "2999-01-01T00:00:00Z", "5")
+	up.tag++
+	if all, u = fetch(u.State); all["A-5"] == nil || u.State.Revision != day(4) {
+		t.Errorf("a record of the future: %d records, %+v", len(all), u.State)
+	}
+	delete(up.records, "A-5")
+	delete(up.dates, "A-5")
+	up.questions()
+
 	// After a week the whole, from which A-3 has gone without a word.
 	now = now.Add(wholeEvery)
 	delete(up.records, "A-3")
