@@ -46,6 +46,7 @@ func publishers() []*publisher {
 			info: feed.Info{
 				Name: "epel", Publisher: "Fedora", Describes: "updates of EPEL, for Red Hat Enterprise Linux and its rebuilds",
 				URL: "https://dl.fedoraproject.org/pub/epel/", Streams: []string{"rhel:*", "rocky:*", "almalinux:*", "ol:*"}, Licence: "not stated", Fresh: 2 * day, Priority: 60,
+				Off: "it speaks of the packages of EPEL only: alone it would make these distributions look as if they were known",
 			},
 			vendor: "fedora", prefixes: []string{"FEDORA-EPEL-"}, others: []string{"FEDORA-"}, streams: epelStreams, from: none, page: bodhiPage, get: (*network).epel,
 		},

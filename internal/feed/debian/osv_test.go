@@ -1,0 +1,69 @@
+package debian
+
+import (
+	"archive/zip"
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestListsAgainstOSV compares every fixed version with the records that were
+// made out of the same lists by another program.
+func TestListsAgainstOSV(t *testing.T) {
+	z, err := zip.OpenReader(shared(t, "osv/Debian/all.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	got, _, err := all(t, Lists{}, shared(t, "debian/tracker-lists"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, compared := 0, 0
+	for _, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var v struct {
+			ID       string
+			Affected []struct {
+				Package struct{ Name, Ecosystem string }
+				Ranges  []struct {
+					Events []struct{ Fixed string }
+				}
+			}
+		}
+		err = json.NewDecoder(r).Decode(&v)
+		r.Close()
+		if err != nil {
+			t.Fatal(f.Name, err)
+		}
+		records++
+		if got[v.ID] == nil {
+			t.Errorf("%s is missing", v.ID)
+			continue
+		}
+		for _, a := range v.Affected {
+			stream := "debian:" + strings.TrimPrefix(a.Package.Ecosystem, "Debian:")
+			stream, _, _ = strings.Cut(stream, ".")
+			ours := map[string]bool{}
+			for _, f := range find(got[v.ID], stream, a.Package.Name) {
+				ours[f.Fix.First()] = true
+			}
+			for _, r := range a.Ranges {
+				for _, e := range r.Events {
+					if e.Fixed != "" {
+						if compared++; !ours[e.Fixed] {
+							t.Errorf("%s, %s %s: %v, want %s", v.ID, stream, a.Package.Name, ours, e.Fixed)
+						}
+					}
+				}
+			}
+		}
+	}
+	if records != 8905 || compared < 10000 {
+		t.Errorf("%d records, %d versions", records, compared)
+	}
+	t.Logf("%d records, %d versions agree", records, compared)
+}
