@@ -80,7 +80,8 @@ func (f *Feeds) Views(ctx context.Context) ([]FeedView, error) {
 	for _, s := range f.Sources {
 		v := FeedView{Info: s.Info(), Setting: settings[s.Info().Name]}
 		v.Status = byName[v.Name]
-		v.Enabled = v.Off == ""
+		// a source without an upstream has only what its owner gave it, to be used
+		v.Enabled = v.Off == "" || v.URL == "" && v.Status != nil && v.Status.Records > 0
 		if v.Setting.Enabled != nil {
 			v.Enabled = *v.Setting.Enabled
 		}
