@@ -261,6 +261,10 @@ func (p *parser) upperBound(c *advisory.Affected, extra affectedSpecific) {
 func (p *parser) fix(c *advisory.Affected, fixed []string) {
 	if len(fixed) > 0 {
 		c.Fix.State = advisory.Fixed
+		if len(fixed) == 1 && len(c.Intervals) < 2 {
+			c.Fix.Versions = fixed
+			return
+		}
 		slices.SortStableFunc(fixed, func(a, b string) int {
 			v, errV := p.version(c.Scheme, a)
 			w, errW := p.version(c.Scheme, b)
@@ -270,7 +274,10 @@ func (p *parser) fix(c *advisory.Affected, fixed []string) {
 			return v.Compare(w)
 		})
 		// Where runs touch, the end of one is no fix.
-		inside := p.bounds(c)
+		var inside bounds
+		if len(c.Intervals) > 1 {
+			inside = p.bounds(c)
+		}
 		for _, f := range fixed {
 			if v, err := p.version(c.Scheme, f); err != nil || !inside.hold(v) {
 				c.Fix.Versions = append(c.Fix.Versions, f)
@@ -289,6 +296,9 @@ func (p *parser) fix(c *advisory.Affected, fixed []string) {
 // same claim calls fixed is not affected, whatever the list says; some
 // publishers list the fixed version there.
 func (p *parser) listed(c *advisory.Affected, versions, fixed []string) error {
+	if len(versions) == 0 {
+		return nil
+	}
 	bounds := p.bounds(c)
 	wrong := 0
 	for _, text := range versions {

@@ -90,6 +90,7 @@ type parser struct {
 	id        string  // of the record under way, for errors
 	malicious bool    // so is that record
 	doubts    []error // what is wrong with it although it is kept
+	last      ecosystem
 	versions  map[string]version.Version
 }
 
@@ -260,27 +261,20 @@ func (p *parser) ours(ecosystem string) (string, bool) {
 }
 
 func (p *parser) claim(w *wire, f *wireAffected, ecosystem string) (advisory.Affected, error) {
-	stream, repository, _ := advisory.OSVStream(ecosystem)
-	if id, release, ok := strings.Cut(stream, ":"); ok && id == "debian" {
-		stream, _ = advisory.DistroStream(id, release, release)
+	e, err := p.look(ecosystem)
+	if err != nil {
+		return advisory.Affected{}, err
 	}
 	name := strings.TrimSpace(f.Package.Name)
 	if name == "" {
 		return advisory.Affected{}, errors.New("a package has no name")
 	}
-	if stream == "swift" {
+	if e.stream == "swift" {
 		name = strings.TrimSuffix(strings.TrimPrefix(name, "https://"), ".git")
 	}
-	scheme, ok := version.SchemeOf(ecosystem)
-	if !ok {
-		scheme, ok = version.SchemeOf(stream)
-	}
-	if !ok {
-		return advisory.Affected{}, errors.New("nobody knows how its versions are ordered")
-	}
 	c := advisory.Affected{
-		Key:   advisory.Key{Stream: stream, Name: advisory.Name(stream, name)},
-		Names: p.names, Scheme: scheme, Repository: repository,
+		Key:   advisory.Key{Stream: e.stream, Name: advisory.Name(e.stream, name)},
+		Names: p.names, Scheme: e.scheme, Repository: e.repository,
 	}
 	extra := readAffectedSpecific(f)
 	if err := p.affectedVersions(&c, f, extra); errors.As(err, new(*contradiction)) {
@@ -298,13 +292,39 @@ func (p *parser) claim(w *wire, f *wireAffected, ecosystem string) (advisory.Aff
 			c.Note = "it names commits only, which cannot be compared with versions"
 		}
 	}
-	var err error
 	who := w.speaker(p.speaker)
 	if c.Severities, err = p.severities(f.Severity, who); err != nil {
 		return c, err
 	}
 	extra.apply(&c, who)
 	return c, nil
+}
+
+// ecosystem is what an ecosystem's name stands for.
+type ecosystem struct {
+	name, stream, repository string
+	scheme                   version.Scheme
+}
+
+// look finds out, once for claims of one ecosystem in a row.
+func (p *parser) look(name string) (ecosystem, error) {
+	if p.last.name == name && name != "" {
+		return p.last, nil
+	}
+	e := ecosystem{name: name}
+	e.stream, e.repository, _ = advisory.OSVStream(name)
+	if id, release, ok := strings.Cut(e.stream, ":"); ok && id == "debian" {
+		e.stream, _ = advisory.DistroStream(id, release, release)
+	}
+	ok := false
+	if e.scheme, ok = version.SchemeOf(name); !ok {
+		e.scheme, ok = version.SchemeOf(e.stream)
+	}
+	if !ok {
+		return e, errors.New("nobody knows how its versions are ordered")
+	}
+	p.last = e
+	return e, nil
 }
 
 func note(c *advisory.Affected, text string) {
