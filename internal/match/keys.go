@@ -48,8 +48,12 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 		if !known {
 			return nil, UnknownType
 		}
-		out := []lookup{{advisory.Key{Stream: stream, Name: p.Name}, scheme, advisory.Binary, p.Version}}
-		src, srcVersion := cmp.Or(p.Source, p.Name), cmp.Or(p.SourceVersion, p.Version)
+		name := p.Name
+		if p.Type == "ebuild" && p.Namespace != "" {
+			name = p.Namespace + "/" + p.Name // Gentoo's packages are named with their category
+		}
+		out := []lookup{{advisory.Key{Stream: stream, Name: name}, scheme, advisory.Binary, p.Version}}
+		src, srcVersion := cmp.Or(p.Source, name), cmp.Or(p.SourceVersion, p.Version)
 		return append(out, lookup{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion}), Judged
 	}
 	switch p.Type {
