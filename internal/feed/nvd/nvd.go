@@ -95,7 +95,7 @@ func (s NVD) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.
 // years reads the feeds of all years; of those in parts only what is newer.
 func (r *reader) years(ctx context.Context, c *feed.Client, address string, parts map[string]string, now time.Time, next *feed.State) error {
 	next.Parts = map[string]string{}
-	var oldest time.Time
+	var newest time.Time
 	for year := firstYear; year <= now.Year(); year++ {
 		name := strconv.Itoa(year)
 		d, err := c.Get(ctx, strings.ReplaceAll(address, "YEAR", name), condition(parts[name]))
@@ -118,12 +118,15 @@ func (r *reader) years(ctx context.Context, c *feed.Client, address string, part
 		if err != nil || r.stopped {
 			return err
 		}
-		if t := date(p.timestamp); oldest.IsZero() || !t.IsZero() && t.Before(oldest) {
-			oldest = t
+		if t := date(p.timestamp); t.After(newest) {
+			newest = t
 		}
 	}
-	if !oldest.IsZero() {
-		next.Published, next.Revision = oldest, oldest.Format(time.RFC3339)
+	// All years are looked at every night, and written where something changed.
+	// Some may be of the night before where that was going on just now.
+	if !newest.IsZero() {
+		newest = newest.Add(-24 * time.Hour)
+		next.Published, next.Revision = newest, newest.Format(time.RFC3339)
 	}
 	return nil
 }

@@ -330,6 +330,9 @@ func TestYears(t *testing.T) {
 	if got.err != nil || len(got.bad) > 0 || !u.Whole || len(got.order) < 5 || asked["2002"] != 1 || asked["2021"] != 1 || u.State.Parts["2005"] != `"2005"` {
 		t.Fatalf("%v %v %v %v", got.order, got.err, asked, u.State)
 	}
+	if want := time.Date(2026, 3, 8, 3, 0, 23, 406518400, time.UTC); !u.State.Published.Equal(want) {
+		t.Errorf("published %v, want %v", u.State.Published, want)
+	}
 	state := u.State
 	state.Parts["2021"] = `"old"`
 	got, u = fetch(t, NVD{}, in, state)
