@@ -15,6 +15,9 @@ import (
 // about several vulnerabilities that are not in the same packages, one for
 // each, whose id has the CVE behind a "#". The errors are of single products.
 func (v *vendor) advisories(source string, d *document) ([]*advisory.Advisory, []error, error) {
+	if len(d.Vulnerabilities) > maxVulnerabilities {
+		return nil, nil, &feed.LimitError{What: "the document", Limit: "vulnerabilities", Most: maxVulnerabilities}
+	}
 	c, err := newCatalogue(&d.Tree)
 	if err != nil {
 		return nil, nil, err
@@ -149,7 +152,7 @@ func (v *vendor) severityOf(a *advisory.Advisory) {
 
 func (v *vendor) refer(a *advisory.Advisory, refs []reference) {
 	for _, r := range refs {
-		if !strings.Contains(r.URL, "://") {
+		if !strings.Contains(r.URL, "://") || len(a.References) >= maxReferences {
 			continue
 		}
 		if r.Category == "self" && (a.URL == "" || strings.HasSuffix(a.URL, ".json")) && !strings.HasSuffix(r.URL, ".json") {

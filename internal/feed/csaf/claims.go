@@ -12,6 +12,9 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
+// maxArches bounds the architectures of one claim.
+const maxArches = 64
+
 // claim is what a document says of one package, but for the architecture.
 type claim struct {
 	stream, repository, module, name string
@@ -81,6 +84,9 @@ func (v *vendor) claimsOf(c *catalogue, vul *vulnerability, overall string) ([]a
 	cs.each(s.NotAffected, advisory.StatusNotAffected, notes)
 	cs.each(s.Investigating, advisory.StatusInvestigating, nil)
 	cs.bounds(s.FirstAffected, s.LastAffected)
+	if c.tooMany() {
+		cs.problems = append(cs.problems, &feed.LimitError{What: "the document", Limit: "products of groups", Most: 10 * maxProducts})
+	}
 	return cs.affected(), cs.problems
 }
 
@@ -163,11 +169,10 @@ func (cs *claims) add(c claim, arch string) {
 	case known && old == nil:
 	case arch == "":
 		cs.found[c] = nil
+	case len(old) >= maxArches:
+		cs.found[c] = nil // there are not so many: they mean all
 	case !slices.Contains(old, arch):
 		cs.found[c] = append(old, arch)
-	}
-	if len(cs.found) == maxProducts {
-		cs.problems = append(cs.problems, &feed.LimitError{What: "the document", Limit: "claims", Most: maxProducts})
 	}
 }
 

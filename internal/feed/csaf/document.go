@@ -13,8 +13,10 @@ import (
 
 // Limits of one document, besides [feed.MaxRecord] bytes.
 const (
-	maxBranches = 100 // nested
-	maxProducts = 2_000_000
+	maxBranches        = 100 // nested
+	maxProducts        = 2_000_000
+	maxVulnerabilities = 10_000
+	maxReferences      = 2000 // of one record; what is more is left out
 )
 
 // document is a CSAF 2.0 document (OASIS Standard, section 3.2), as far as it

@@ -21,10 +21,11 @@ type catalogue struct {
 	products  map[string]*product
 	relations map[string]*relationship
 	groups    map[string][]string
+	expanded  int // products named so far
 }
 
 func newCatalogue(t *tree) (*catalogue, error) {
-	c := &catalogue{map[string]*product{}, make(map[string]*relationship, len(t.Relationships)), map[string][]string{}}
+	c := &catalogue{products: map[string]*product{}, relations: make(map[string]*relationship, len(t.Relationships)), groups: map[string][]string{}}
 	if err := c.branches(t.Branches, 0); err != nil {
 		return nil, err
 	}
@@ -60,14 +61,20 @@ func (c *catalogue) branches(bs []branch, deep int) error {
 	return nil
 }
 
-// all gives the products that something is about.
+// all gives the products that something is about. Groups that make more of them
+// than a document may name are left out; tooMany tells.
 func (c *catalogue) all(a among) []string {
 	out := a.Products
 	for _, g := range a.Groups {
+		if c.expanded += len(c.groups[g]); c.tooMany() {
+			return out
+		}
 		out = append(out[:len(out):len(out)], c.groups[g]...)
 	}
 	return out
 }
+
+func (c *catalogue) tooMany() bool { return c.expanded > 10*maxProducts }
 
 // resolved is a product taken apart: the part, what it is part of, and the
 // module between them, if there is one.

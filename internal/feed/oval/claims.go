@@ -235,6 +235,8 @@ func (p *publisher) finish(t *table, r *record) *advisory.Advisory {
 	a.References = slices.Compact(a.References)
 	slices.Sort(a.CWEs)
 	a.CWEs = slices.Compact(a.CWEs)
+	slices.Sort(a.Upstream)
+	a.Upstream = slices.Compact(a.Upstream)
 	return a
 }
 

@@ -6,8 +6,12 @@ import (
 	"strings"
 )
 
-// maxClauses bounds what the criteria of one definition expand to.
-const maxClauses = 200_000
+// Limits of what the criteria of one definition expand to.
+const (
+	maxClauses    = 200_000
+	maxConditions = 1000      // of one clause
+	maxExpanded   = 4_000_000 // conditions in all clauses
+)
 
 // operation is how a package's version is compared.
 type operation uint8
@@ -97,6 +101,7 @@ func both(a, b []clause) ([]clause, error) {
 		return nil, errClauses()
 	}
 	out := make([]clause, 0, len(a)*len(b))
+	expanded := 0
 	for i := range a {
 		for k := range b {
 			x, y := &a[i], &b[k]
@@ -116,6 +121,11 @@ func both(a, b []clause) ([]clause, error) {
 			case len(y.packages) == 0:
 				c.packages = x.packages
 			default:
+				if n := len(x.packages) + len(y.packages); n > maxConditions {
+					return nil, limit("a definition", "packages that must be there together", maxConditions)
+				} else if expanded += n; expanded > maxExpanded {
+					return nil, errClauses()
+				}
 				c.packages = slices.Concat(x.packages, y.packages)
 			}
 			out = append(out, c)

@@ -284,7 +284,7 @@ func (g *gatherer) definition(e *evaluator, d *definition, streams []text) {
 		}
 		if !g.byCVE(d) {
 			for _, c := range cves {
-				if c != id && !slices.Contains(r.Upstream, c) {
+				if c != id {
 					r.Upstream = append(r.Upstream, c)
 				}
 			}

@@ -11,6 +11,9 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/feed"
 )
 
+// maxSeverities bounds the judgements of one record.
+const maxSeverities = 100
+
 // publisher is what differs from one publisher's documents to another's.
 type publisher struct {
 	info   feed.Info
@@ -136,7 +139,7 @@ func (p *publisher) describe(a *advisory.Advisory, d *definition, url string, si
 		// The scores of several CVEs are not those of the advisory.
 		if single {
 			for _, s := range p.scores(c) {
-				if !slices.Contains(a.Severities, s) {
+				if len(a.Severities) < maxSeverities && !slices.Contains(a.Severities, s) {
 					a.Severities = append(a.Severities, s)
 				}
 			}

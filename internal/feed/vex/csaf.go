@@ -111,10 +111,11 @@ type csafTree struct {
 	products map[string]*csafProduct
 	parts    map[string][2]string // component, platform
 	groups   map[string][]string
+	draft    *draft
 }
 
-func (x *csafVEX) tree() *csafTree {
-	t := &csafTree{map[string]*csafProduct{}, map[string][2]string{}, map[string][]string{}}
+func (x *csafVEX) tree(d *draft) *csafTree {
+	t := &csafTree{map[string]*csafProduct{}, map[string][2]string{}, map[string][]string{}, d}
 	t.branches(x.Tree.Branches)
 	for i := range x.Tree.Products {
 		t.products[x.Tree.Products[i].ID] = &x.Tree.Products[i]
@@ -140,6 +141,9 @@ func (t *csafTree) branches(bs []csafBranch) {
 func (t *csafTree) all(a csafAmong) []string {
 	out := slices.Clone(a.Products)
 	for _, g := range a.Groups {
+		if !t.draft.spend(len(t.groups[g])) {
+			break
+		}
 		out = append(out, t.groups[g]...)
 	}
 	return out
@@ -164,7 +168,7 @@ func (t *csafTree) resolve(id string) (part, platform *csafProduct) {
 }
 
 func (x *csafVEX) statements(d *draft) {
-	t := x.tree()
+	t := x.tree(d)
 	base := advisory.Statement{
 		Document: x.Document.Tracking.ID, Author: x.Document.Publisher.Name,
 		Time: newest(x.Document.Tracking.Current, x.Document.Tracking.Initial),

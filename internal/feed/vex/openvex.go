@@ -3,6 +3,7 @@ package vex
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
@@ -109,12 +110,20 @@ func (x *openVEX) statements(d *draft) {
 		// Products whose subcomponents are the same make one statement.
 		groups := map[string]*advisory.Statement{}
 		var order []string
+		common = unique(common)
+		every := strings.Join(common, "\x00")
 		for k := range products {
-			subs := unique(common)
-			for n := range products[k].Subcomponents {
-				subs = append(subs, products[k].Subcomponents[n].products()...)
+			subs, key := common, every
+			if own := products[k].Subcomponents; len(own) > 0 {
+				subs = slices.Clone(common)
+				for n := range own {
+					subs = append(subs, own[n].products()...)
+				}
+				if !d.spend(len(subs)) {
+					return
+				}
+				key = strings.Join(subs, "\x00")
 			}
-			key := strings.Join(subs, "\x00")
 			g := groups[key]
 			if g == nil {
 				s := base

@@ -169,6 +169,14 @@ func (d *draft) problem(format string, args ...any) {
 	}
 }
 
+// spend counts identifiers of products; false: there are too many.
+func (d *draft) spend(n int) bool {
+	if d.products += n; d.products > maxProducts && d.over == nil {
+		d.over = &feed.LimitError{What: "it", Limit: "products", Most: maxProducts}
+	}
+	return d.over == nil
+}
+
 // add takes a statement in, unless a newer one about the same is there.
 func (d *draft) add(s advisory.Statement) {
 	if d.over != nil {
@@ -200,8 +208,7 @@ func (d *draft) add(s advisory.Statement) {
 		}
 		return
 	}
-	if d.products += len(s.Products) + len(s.Subcomponents); d.products > maxProducts {
-		d.over = &feed.LimitError{What: "it", Limit: "products", Most: maxProducts}
+	if !d.spend(len(s.Products) + len(s.Subcomponents)) {
 		return
 	}
 	if len(d.out) >= maxStatements {
