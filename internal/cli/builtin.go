@@ -36,6 +36,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/feed"
 	"github.com/tidewaiter/tidewaiter/internal/feed/arch"
 	"github.com/tidewaiter/tidewaiter/internal/feed/csaf"
+	"github.com/tidewaiter/tidewaiter/internal/feed/cvev5"
 	"github.com/tidewaiter/tidewaiter/internal/feed/debian"
 	"github.com/tidewaiter/tidewaiter/internal/feed/echo"
 	"github.com/tidewaiter/tidewaiter/internal/feed/elixirsec"
@@ -112,6 +113,7 @@ func sources() []feed.Source {
 		echo.Sources(),
 		osv.Sources(),
 		nvd.Sources(),
+		cvev5.Sources(),
 		kev.Sources(),
 		epss.Sources(),
 		eol.Sources(),

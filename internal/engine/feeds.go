@@ -172,10 +172,11 @@ func (f *Feeds) Snapshot(ctx context.Context, asOf time.Time) (*store.Snapshot, 
 		byName[v.Name] = v
 	}
 	s, err := f.DB.Snapshot(ctx, store.SnapshotOptions{
-		AsOf:  asOf,
-		Now:   f.Now(),
-		Off:   func(source string) bool { v, ok := byName[source]; return ok && !v.Enabled },
-		Fresh: func(source string) time.Duration { return byName[source].Fresh },
+		AsOf:    asOf,
+		Now:     f.Now(),
+		Off:     func(source string) bool { v, ok := byName[source]; return ok && !v.Enabled },
+		Partial: func(source, stream string) bool { return slices.Contains(byName[source].Partial, stream) },
+		Fresh:   func(source string) time.Duration { return byName[source].Fresh },
 	})
 	return s, views, err
 }

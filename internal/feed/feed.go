@@ -46,7 +46,10 @@ type Info struct {
 	Licence   string        // of the data
 	Off       string        // why it is off until the owner turns it on: its terms of use; "" when on by default
 	Fresh     time.Duration // older data than this is stale
-	Priority  int           // whose word is shown first where several speak of one package; higher wins
+	// Partial names streams of which it knows some packages only. Its records
+	// count, but they do not make such a stream one that there is data for.
+	Partial  []string
+	Priority int // whose word is shown first where several speak of one package; higher wins
 }
 
 // Input is where a fetch reads from.

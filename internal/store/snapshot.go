@@ -24,14 +24,17 @@ type Snapshot struct {
 	streams    map[string]streamState
 }
 
-type streamState struct{ known, stale bool }
+// streamState tells whether a stream is covered, by old data only, and
+// whether there is any record of it at all.
+type streamState struct{ known, stale, any bool }
 
 // SnapshotOptions choose what counts.
 type SnapshotOptions struct {
-	AsOf  time.Time                         // zero: now
-	Off   func(source string) bool          // nil: every source counts
-	Fresh func(source string) time.Duration // bound of age; nil or 0: none
-	Now   time.Time                         // for ages
+	AsOf    time.Time                         // zero: now
+	Off     func(source string) bool          // nil: every source counts
+	Partial func(source, stream string) bool  // sources that do not make a stream covered; nil: none
+	Fresh   func(source string) time.Duration // bound of age; nil or 0: none
+	Now     time.Time                         // for ages
 }
 
 // Snapshot fixes the generation that was in force.
@@ -62,6 +65,11 @@ func (db *DB) Snapshot(ctx context.Context, o SnapshotOptions) (*Snapshot, error
 			s.off[source] = true
 			continue
 		}
+		old := s.streams[stream]
+		if o.Partial != nil && o.Partial(source, stream) {
+			s.streams[stream] = streamState{old.known, old.stale, true}
+			continue
+		}
 		stale := false
 		if o.Fresh != nil {
 			if bound := o.Fresh(source); bound > 0 && o.Now.Sub(time.Unix(checked, 0)) > bound {
@@ -69,8 +77,7 @@ func (db *DB) Snapshot(ctx context.Context, o SnapshotOptions) (*Snapshot, error
 			}
 		}
 		// one fresh source is enough to speak of a stream
-		old := s.streams[stream]
-		s.streams[stream] = streamState{true, stale && (!old.known || old.stale)}
+		s.streams[stream] = streamState{true, stale && (!old.known || old.stale), true}
 	}
 	return s, rows.Err()
 }
@@ -105,7 +112,7 @@ func (s *Snapshot) AdvisoriesFor(ctx context.Context, keys []advisory.Key) ([]ad
 	var ids []int64
 	var out []advisory.Advisory
 	for stream, names := range byStream {
-		if !s.streams[stream].known {
+		if !s.streams[stream].any {
 			continue
 		}
 		slices.Sort(names)

@@ -49,6 +49,8 @@ func (List) Info() feed.Info {
 	return feed.Info{
 		Name: "cve", Publisher: "CVE Program", Describes: "CVE records as their assigners wrote them: titles, descriptions, CVSS, and some packages",
 		URL: archiveURL, Streams: []string{"npm", "pypi", "gem", "maven", "cargo", "nuget", "composer", "golang", "hex", "pub", "hackage", "cran"},
+		Off:     "its archive has half a gigabyte, and nvd has the same records",
+		Partial: []string{"npm", "pypi", "gem", "maven", "cargo", "nuget", "composer", "golang", "hex", "pub", "hackage", "cran"},
 		Licence: "CVE terms of use", Fresh: 48 * time.Hour, Priority: 20,
 	}
 }

@@ -34,7 +34,8 @@ var _ feed.Source = Database{}
 // Info implements [feed.Source].
 func (Database) Info() feed.Info {
 	return feed.Info{
-		Name: "elixir", Publisher: "Dependabot", Describes: "vulnerabilities of Hex packages, up to 2022",
+		Partial: []string{"hex"},
+		Name:    "elixir", Publisher: "Dependabot", Describes: "vulnerabilities of Hex packages, up to 2022",
 		URL:     "https://github.com/dependabot/elixir-security-advisories/archive/refs/heads/master.zip",
 		Streams: []string{"hex"}, Licence: "CC0-1.0", Fresh: 90 * 24 * time.Hour, Priority: 50,
 	}

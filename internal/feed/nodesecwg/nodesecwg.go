@@ -35,7 +35,8 @@ var _ feed.Source = Database{}
 // Info implements [feed.Source].
 func (Database) Info() feed.Info {
 	return feed.Info{
-		Name: "nodejs-security-wg", Publisher: "Node.js Security Working Group", Describes: "vulnerabilities of Node.js, and of npm packages up to 2019",
+		Partial: []string{"cpe", "npm"},
+		Name:    "nodejs-security-wg", Publisher: "Node.js Security Working Group", Describes: "vulnerabilities of Node.js, and of npm packages up to 2019",
 		URL:     "https://github.com/nodejs/security-wg/archive/refs/heads/main.zip",
 		Streams: []string{"cpe", "npm"}, Licence: "MIT", Fresh: 14 * 24 * time.Hour, Priority: 50,
 	}

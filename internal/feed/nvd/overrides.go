@@ -30,7 +30,8 @@ var _ feed.Source = Overrides{}
 // Info implements [feed.Source].
 func (Overrides) Info() feed.Info {
 	return feed.Info{
-		Name: "nvd-overrides", Publisher: "Anchore", Describes: "corrected and missing CPE configurations of NVD",
+		Partial: []string{"cpe"},
+		Name:    "nvd-overrides", Publisher: "Anchore", Describes: "corrected and missing CPE configurations of NVD",
 		URL:     "https://github.com/anchore/nvd-data-overrides/archive/refs/heads/main.tar.gz",
 		Streams: []string{"cpe"}, Licence: "CC0-1.0", Fresh: 7 * 24 * time.Hour, Priority: 15,
 	}

@@ -41,7 +41,8 @@ var _ feed.Source = Repository{}
 // Info implements [feed.Source].
 func (Repository) Info() feed.Info {
 	return feed.Info{
-		Name: "retirejs", Publisher: "RetireJS", Describes: "vulnerabilities of JavaScript libraries and npm packages",
+		Partial: []string{"npm"},
+		Name:    "retirejs", Publisher: "RetireJS", Describes: "vulnerabilities of JavaScript libraries and npm packages",
 		URL:     "https://raw.githubusercontent.com/RetireJS/retire.js/master/repository",
 		Streams: []string{"npm"}, Licence: "Apache-2.0", Fresh: 14 * 24 * time.Hour, Priority: 40,
 	}

@@ -38,7 +38,7 @@ func (Database) Info() feed.Info {
 	return feed.Info{
 		Name: "rubysec", Publisher: "RubySec", Describes: "vulnerabilities of gems and of Ruby's implementations",
 		URL:     "https://github.com/rubysec/ruby-advisory-db/archive/refs/heads/master.zip",
-		Streams: []string{"gem", "cpe"}, Licence: "public domain, with parts under OSVDB's terms", Fresh: 7 * 24 * time.Hour, Priority: 60,
+		Streams: []string{"gem", "cpe"}, Partial: []string{"cpe"}, Licence: "public domain, with parts under OSVDB's terms", Fresh: 7 * 24 * time.Hour, Priority: 60,
 	}
 }
 
