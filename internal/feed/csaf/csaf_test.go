@@ -381,6 +381,43 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
+// Documents of a list, each read once.
+func TestListed(t *testing.T) {
+	doc, err := os.ReadFile(shared(t, "openeuler/sample/vuls-data-update/csaf/happy/cve/2025/csaf-openeuler-cve-2025-30346.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index, asked := "2025/csaf-openeuler-cve-2025-30346.json", 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/index.txt":
+			fmt.Fprint(w, index)
+		case "/2025/csaf-openeuler-cve-2025-30346.json":
+			asked++
+			w.Write(doc)
+		default:
+			http.NotFound(w, r)
+		}
+	}))
+	defer srv.Close()
+	in := feed.Input{URL: srv.URL, Client: &feed.Client{HTTP: srv.Client(), Tries: 1}}
+	f := fetch(t, OpenEuler(), in, feed.State{})
+	if f.err != nil || len(f.advisories) != 1 || f.whole || f.claims != 20 {
+		t.Fatalf("error %v, %d records, %d claims, whole %v", f.err, len(f.advisories), f.claims, f.whole)
+	}
+	if f = fetch(t, OpenEuler(), in, f.state); !f.unchanged || asked != 1 {
+		t.Errorf("unchanged %v, asked %d times", f.unchanged, asked)
+	}
+	index += "\n2025/gone.json\n"
+	if f = fetch(t, OpenEuler(), in, f.state); f.err != nil || len(f.bad) != 1 || asked != 1 {
+		t.Errorf("error %v, bad %q, asked %d times", f.err, f.bad, asked)
+	}
+	index += "../../etc/passwd\n"
+	if f = fetch(t, OpenEuler(), in, f.state); f.err == nil {
+		t.Error("a path out of the folder is taken")
+	}
+}
+
 func TestArchive(t *testing.T) {
 	f := fetch(t, RedHatVEX(), from(t, "redhat/sample/vuls-data-update/vex/v1/csaf_vex_2024-08-04.tar.zst"), feed.State{})
 	if f.err != nil || len(f.bad) > 0 || len(f.advisories) != 5 {
