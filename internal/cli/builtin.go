@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"os"
 	"slices"
 
+	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
@@ -55,6 +57,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/feed/secdb"
 	"github.com/tidewaiter/tidewaiter/internal/feed/ubuntu"
 	"github.com/tidewaiter/tidewaiter/internal/feed/updateinfo"
+	"github.com/tidewaiter/tidewaiter/internal/feed/vex"
 )
 
 // analyzers lists every analyzer of the product.
@@ -122,5 +125,16 @@ func sources() []feed.Source {
 		retirejs.Sources(),
 		nodesecwg.Sources(),
 		elixirsec.Sources(),
+		vex.Sources(),
 	)
+}
+
+// readVEX reads a VEX document of any known format.
+func readVEX(name string) ([]advisory.Statement, error) {
+	in, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return vex.Read(in, name)
 }
