@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/tidewaiter/tidewaiter"
+)
+
+// The coverage page speaks of everything there is, and of nothing else by name.
+func TestCoveragePageIsComplete(t *testing.T) {
+	named := map[string]bool{}
+	for _, line := range strings.Split(tidewaiter.Coverage, "\n") {
+		cells := strings.Split(line, "|")
+		if len(cells) < 3 {
+			continue
+		}
+		for _, n := range regexp.MustCompile(`[A-Za-z0-9.-]+`).FindAllString(cells[1], -1) {
+			named[n] = true
+		}
+	}
+	for _, a := range analyzers() {
+		if !named[a.Name()] {
+			t.Errorf("docs/coverage.md does not speak of the analyzer %s", a.Name())
+		}
+	}
+	for _, a := range imageAnalyzers() {
+		if !named[a.Name()] {
+			t.Errorf("docs/coverage.md does not speak of the analyzer %s", a.Name())
+		}
+	}
+	for _, s := range sources() {
+		if !named[s.Info().Name] {
+			t.Errorf("docs/coverage.md does not speak of the source %s", s.Info().Name)
+		}
+	}
+}
+
+func TestNamesAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, a := range analyzers() {
+		if seen[a.Name()] {
+			t.Errorf("two analyzers are named %s", a.Name())
+		}
+		seen[a.Name()] = true
+	}
+	clear(seen)
+	for _, s := range sources() {
+		if i := s.Info(); seen[i.Name] || i.Describes == "" || i.Fresh == 0 {
+			t.Errorf("source %q is not described, has no bound of age, or occurs twice", i.Name)
+		} else {
+			seen[i.Name] = true
+		}
+	}
+}
