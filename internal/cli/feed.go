@@ -476,7 +476,9 @@ func (a *app) feedSearchCommand() *cobra.Command {
 			}
 			var records []advisory.Advisory
 			if stream == "" {
-				records, err = snap.Find(cmd.Context(), args[0])
+				var off []advisory.Advisory
+				records, off, err = snap.Find(cmd.Context(), args[0])
+				records = append(records, off...)
 			}
 			if err == nil && len(records) == 0 {
 				streams := []string{stream}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -34,7 +35,7 @@ func (f *Feeds) Scan(ctx context.Context, img *inventory.Image, o ScanOptions) (
 	if !o.AsOf.IsZero() {
 		s.At = o.AsOf.UTC()
 	}
-	if err := enrich(ctx, snap, s); err != nil {
+	if err := enrich(ctx, snap, s, f.matchOptions(views, snap)); err != nil {
 		return nil, err
 	}
 	for _, v := range views {
@@ -78,7 +79,8 @@ func ids(findings []match.Finding) []string {
 }
 
 // enrich adds what catalogues know of the vulnerabilities found.
-func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan) error {
+// Of several that judge how bad one is, the highest rank is heard first.
+func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan, o match.Options) error {
 	all := ids(s.Findings)
 	exploited, err := snap.Exploited(ctx, all)
 	if err != nil {
@@ -91,6 +93,9 @@ func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan) error {
 	heads, err := snap.Heads(ctx, all)
 	if err != nil {
 		return err
+	}
+	for _, list := range heads {
+		slices.SortStableFunc(list, func(a, b advisory.Advisory) int { return o.Priority(b.Source) - o.Priority(a.Source) })
 	}
 	for i := range s.Findings {
 		f := &s.Findings[i]
@@ -190,9 +195,13 @@ func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, as
 	if err != nil {
 		return match.Explanation{}, err
 	}
-	records, err := snap.Find(ctx, id)
+	records, off, err := snap.Find(ctx, id)
 	if err != nil {
 		return match.Explanation{}, err
+	}
+	silent := map[string]bool{} // sources that know of it, and are off
+	for _, r := range off {
+		silent[r.Source] = true
 	}
 	// records that know the vulnerability by another name belong to it as well
 	more := map[string]bool{id: true}
@@ -205,7 +214,10 @@ func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, as
 				continue
 			}
 			more[alias] = true
-			found, err := snap.Find(ctx, alias)
+			found, off, err := snap.Find(ctx, alias)
+			for _, r := range off {
+				silent[r.Source] = true
+			}
 			if err != nil {
 				return match.Explanation{}, err
 			}
@@ -216,5 +228,9 @@ func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, as
 			}
 		}
 	}
-	return match.Explain(id, match.Input{Packages: img.Packages, Distro: img.Distro}, records, f.matchOptions(views, snap)), nil
+	e := match.Explain(id, match.Input{Packages: img.Packages, Distro: img.Distro}, records, f.matchOptions(views, snap))
+	if len(silent) > 0 {
+		e.Verdict += fmt.Sprintf("; sources that are off know of it too: %s", strings.Join(slices.Sorted(maps.Keys(silent)), ", "))
+	}
+	return e, nil
 }

@@ -482,12 +482,14 @@ func (s *stage) finish(ctx context.Context, tx *sql.Tx, source string, state fee
 	if c.Generation == 0 {
 		return nil
 	}
-	if _, err := tx.ExecContext(ctx, "DELETE FROM feed_streams WHERE source = ?", source); err != nil {
+	// A stream that lost its last record is kept: it was there at other instants.
+	if _, err := tx.ExecContext(ctx, "UPDATE feed_streams SET records = 0 WHERE source = ?", source); err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO feed_streams (source, stream, records)
 		SELECT r.source, k.stream, COUNT(DISTINCT r.id) FROM records r JOIN claims c ON c.record = r.id JOIN feed_keys k ON k.id = c.key
-		WHERE r.source = ? AND r.gen_to IS NULL GROUP BY r.source, k.stream`, source)
+		WHERE r.source = ? AND r.gen_to IS NULL GROUP BY r.source, k.stream
+		ON CONFLICT (source, stream) DO UPDATE SET records = excluded.records`, source)
 	return err
 }
 

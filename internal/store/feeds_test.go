@@ -140,7 +140,7 @@ func TestRecordsComeBackWhole(t *testing.T) {
 	apply(t, db, update(true, a, e, c, st), when)
 	s := snapshot(t, db, time.Time{})
 	for _, id := range []string{"CVE-2026-0001", "GHSA-CVE-2026-0001", "CVE-2026-0009"} {
-		got, err := s.Find(t.Context(), id)
+		got, _, err := s.Find(t.Context(), id)
 		want := a
 		want.Source = "test"
 		if err != nil || len(got) != 1 {
@@ -276,5 +276,69 @@ func TestFeedDiff(t *testing.T) {
 	}
 	if got, err := db.FeedDiff(t.Context(), "", when.Add(-time.Hour), when.AddDate(0, 0, 3)); err != nil || len(got) != 3 {
 		t.Errorf("from nothing: %v, %v", got, err)
+	}
+}
+
+func TestCoverageOfAnInstant(t *testing.T) {
+	db := open(t)
+	npm := func(id string) advisory.Advisory {
+		return advisory.Advisory{ID: id, Affected: []advisory.Affected{{Key: advisory.Key{Stream: "npm", Name: "x"}, Scheme: version.NPM}}}
+	}
+	apply(t, db, update(true, npm("A-1"), curl("CVE-2026-0001", "1.0")), when)
+	apply(t, db, update(true, curl("CVE-2026-0001", "1.0")), when.AddDate(0, 0, 10)) // npm is gone
+	bound := func(string) time.Duration { return 48 * time.Hour }
+	tests := []struct {
+		name         string
+		asOf         time.Time
+		npm, distro  bool
+		stale        bool
+		advisoryOfIt int
+	}{
+		{"before the first update nothing was known", when.AddDate(0, 0, -1), false, false, false, 0},
+		{"then both streams", when.Add(time.Hour), true, true, false, 1},
+		{"which grew old", when.AddDate(0, 0, 5), true, true, true, 1},
+		{"then one of them was taken back", when.AddDate(0, 0, 10).Add(time.Hour), false, true, false, 0},
+		{"now", time.Time{}, false, true, false, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := db.Snapshot(t.Context(), SnapshotOptions{AsOf: tt.asOf, Now: when.AddDate(0, 0, 11), Fresh: bound})
+			if err != nil {
+				t.Fatal(err)
+			}
+			known, stale := s.Stream("debian:12")
+			if js, _ := s.Stream("npm"); js != tt.npm || known != tt.distro || stale != tt.stale {
+				t.Errorf("npm %v, debian:12 %v, stale %v; want %v, %v, %v", js, known, stale, tt.npm, tt.distro, tt.stale)
+			}
+			as, err := s.AdvisoriesFor(t.Context(), []advisory.Key{{Stream: "npm", Name: "x"}})
+			if err != nil || len(as) != tt.advisoryOfIt {
+				t.Errorf("AdvisoriesFor = %v, %v", as, err)
+			}
+		})
+	}
+}
+
+func TestSourcesThatAreOff(t *testing.T) {
+	db := open(t)
+	apply(t, db, update(true, curl("CVE-2026-0001", "1.0")), when)
+	u := update(true)
+	u.Items = func(yield func(feed.Item, error) bool) {
+		yield(feed.Item{EPSS: &advisory.EPSS{ID: "CVE-2026-0001", Score: 0.5, Date: when}}, nil)
+	}
+	if _, err := db.ApplyFeed(t.Context(), "epss", u, Guard{}, when); err != nil {
+		t.Fatal(err)
+	}
+	s, err := db.Snapshot(t.Context(), SnapshotOptions{Now: when, Off: func(string) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if on, off, err := s.Find(t.Context(), "CVE-2026-0001"); err != nil || len(on) != 0 || len(off) != 1 {
+		t.Errorf("Find = %v, %v, %v", on, off, err)
+	}
+	if e, err := s.EPSS(t.Context(), []string{"CVE-2026-0001"}); err != nil || len(e) != 0 {
+		t.Errorf("EPSS = %v, %v", e, err)
+	}
+	if known, _ := s.Stream("debian:12"); known {
+		t.Error("a stream is covered by a source that is off")
 	}
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 )
 
+// scoreSource is the source whose records are scores.
+const scoreSource = "epss"
+
 // scoreBlock is how many scores one row holds.
 const scoreBlock = 2048
 
@@ -96,6 +99,9 @@ func round5(f float32) float64 { return math.Round(float64(f)*1e5) / 1e5 }
 // EPSS returns the scores of vulnerabilities on the latest day known at that
 // instant.
 func (s *Snapshot) EPSS(ctx context.Context, ids []string) (map[string]advisory.EPSS, error) {
+	if s.off[scoreSource] {
+		return nil, nil
+	}
 	var day int64
 	err := s.db.read.QueryRowContext(ctx, "SELECT COALESCE(MAX(day), -1) FROM epss WHERE day <= ?", s.At.Unix()/86400).Scan(&day)
 	if err != nil || day < 0 {

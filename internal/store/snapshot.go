@@ -50,36 +50,86 @@ func (db *DB) Snapshot(ctx context.Context, o SnapshotOptions) (*Snapshot, error
 	if err := db.read.QueryRowContext(ctx, q, args...).Scan(&s.Generation); err != nil {
 		return nil, err
 	}
-	rows, err := db.read.QueryContext(ctx, "SELECT s.source, s.stream, s.records, f.checked FROM feed_streams s JOIN feeds f ON f.source = s.source")
+	ages, err := s.sources(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var source, stream string
-		var records, checked int64
-		if err := rows.Scan(&source, &stream, &records, &checked); err != nil {
-			return nil, err
-		}
-		if o.Off != nil && o.Off(source) {
-			s.off[source] = true
+	type pair struct{ source, stream string }
+	var pairs []pair
+	err = s.each(ctx, "SELECT source, stream FROM feed_streams WHERE records > 0 OR ?", []any{!o.AsOf.IsZero()}, func(rows *sql.Rows) error {
+		var p pair
+		err := rows.Scan(&p.source, &p.stream)
+		pairs = append(pairs, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		stale, then := ages[p.source]
+		if !then || s.off[p.source] {
 			continue
 		}
-		old := s.streams[stream]
-		if o.Partial != nil && o.Partial(source, stream) {
-			s.streams[stream] = streamState{old.known, old.stale, true}
-			continue
-		}
-		stale := false
-		if o.Fresh != nil {
-			if bound := o.Fresh(source); bound > 0 && o.Now.Sub(time.Unix(checked, 0)) > bound {
-				stale = true
+		if !o.AsOf.IsZero() {
+			var some bool
+			err := db.read.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM feed_keys k JOIN claims c ON c.key = k.id JOIN records r ON r.id = c.record WHERE k.stream = ? AND r.source = ? AND "+valid+")",
+				p.stream, p.source, s.Generation, s.Generation).Scan(&some)
+			if err != nil {
+				return nil, err
+			}
+			if !some {
+				continue
 			}
 		}
 		// one fresh source is enough to speak of a stream
-		s.streams[stream] = streamState{true, stale && (!old.known || old.stale), true}
+		old := s.streams[p.stream]
+		if o.Partial != nil && o.Partial(p.source, p.stream) {
+			s.streams[p.stream] = streamState{old.known, old.stale, true}
+			continue
+		}
+		s.streams[p.stream] = streamState{true, stale && (!old.known || old.stale), true}
 	}
-	return s, rows.Err()
+	return s, nil
+}
+
+// sources tells which sources there was data of, and whether it was stale. Of
+// an instant in the past only the changes are known, not the checks between
+// them: the age is taken from the last change, which is rather too old.
+func (s *Snapshot) sources(ctx context.Context, o SnapshotOptions) (map[string]bool, error) {
+	q, args := "SELECT source, checked, 0 FROM feeds", []any{}
+	if !o.AsOf.IsZero() {
+		q, args = "SELECT f.source, f.checked, (SELECT MAX(g.at) FROM generations g WHERE g.source = f.source AND g.id <= ?) FROM feeds f", []any{s.Generation}
+	}
+	out := map[string]bool{}
+	err := s.each(ctx, q, args, func(rows *sql.Rows) error {
+		var source string
+		var checked int64
+		var changed sql.NullInt64
+		if err := rows.Scan(&source, &checked, &changed); err != nil {
+			return err
+		}
+		if o.Off != nil && o.Off(source) {
+			s.off[source] = true
+		}
+		at, now := time.Unix(checked, 0), o.Now
+		if !o.AsOf.IsZero() {
+			if !changed.Valid {
+				return nil // nothing was known of it then
+			}
+			now = o.AsOf
+			if at.After(now) {
+				at = time.UnixMilli(changed.Int64)
+			}
+		}
+		out[source] = false
+		if o.Fresh != nil {
+			if bound := o.Fresh(source); bound > 0 && now.Sub(at) > bound {
+				out[source] = true
+			}
+		}
+		return nil
+	})
+	return out, err
 }
 
 // Stream implements match.Coverage.
@@ -273,8 +323,21 @@ func (s *Snapshot) Statements(ctx context.Context, ids []string) ([]advisory.Sta
 }
 
 // Find returns every advisory that has the identifier, whole, as its own, an
-// alias or upstream.
-func (s *Snapshot) Find(ctx context.Context, id string) ([]advisory.Advisory, error) {
+// alias or upstream: those of sources that count, and those of sources that are
+// off.
+func (s *Snapshot) Find(ctx context.Context, id string) (on, off []advisory.Advisory, err error) {
+	all, err := s.find(ctx, id)
+	for _, a := range all {
+		if s.off[a.Source] {
+			off = append(off, a)
+		} else {
+			on = append(on, a)
+		}
+	}
+	return on, off, err
+}
+
+func (s *Snapshot) find(ctx context.Context, id string) ([]advisory.Advisory, error) {
 	var out []advisory.Advisory
 	var rowsOf []int64
 	err := s.each(ctx, "SELECT r.id, r.source, r.ext_id, r.head, r.body FROM aliases a JOIN records r ON r.id = a.record WHERE a.alias = ? AND r.kind = 1 AND "+valid+" ORDER BY r.source, r.ext_id",
