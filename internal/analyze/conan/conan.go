@@ -102,11 +102,11 @@ func readInfo(data string, p *inventory.Package) {
 		case strings.HasPrefix(s, "["):
 			section = s
 		case section == "[settings]":
-			if arch, ok := strings.CutPrefix(s, "arch="); ok && valid(arch) {
+			if arch, ok := strings.CutPrefix(s, "arch="); ok && analyze.ValidName(arch) {
 				p.Arch = arch
 			}
 		case section == "[requires]" && s != "":
-			if name, _, ok := strings.Cut(s, "/"); ok && valid(name) && len(p.Depends) < maxDepends {
+			if name, _, ok := strings.Cut(s, "/"); ok && analyze.ValidName(name) && len(p.Depends) < maxDepends {
 				p.Depends = append(p.Depends, name)
 			}
 		}
@@ -120,7 +120,7 @@ type reference struct {
 	name, version, user, channel, revision string
 }
 
-func (r reference) valid() bool { return valid(r.name) && valid(r.version) }
+func (r reference) valid() bool { return analyze.ValidName(r.name) && analyze.ValidName(r.version) }
 
 // parse reads a reference as lock files have it; what stands behind the
 // revision (a time, a package's identifier) is left out.
@@ -145,7 +145,7 @@ func parse(s string) (reference, bool) {
 func (r reference) pkg() inventory.Package {
 	p := inventory.Package{Type: "conan", Name: r.name, Version: r.version}
 	for k, v := range map[string]string{"user": r.user, "channel": r.channel, "rrev": r.revision} {
-		if v != "_" && v != "0" && valid(v) {
+		if v != "_" && v != "0" && analyze.ValidName(v) {
 			if p.Qualifiers == nil {
 				p.Qualifiers = map[string]string{}
 			}
@@ -168,7 +168,7 @@ func (Lock) Version() int { return 1 }
 
 // Wants implements [analyze.Analyzer].
 func (Lock) Wants(e analyze.Entry) analyze.Interest {
-	if dir, ok := strings.CutSuffix(e.Path, "conan.lock"); ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
+	if dir, ok := strings.CutSuffix(e.Path, "conan.lock"); ok && (dir == "" || dir[len(dir)-1] == '/') && !analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore

@@ -6,23 +6,24 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:conan/libpng@1.6.39?arch=x86_64", "pkg:conan/zlib@1.2.13?arch=x86_64")
-	if p := find(t, r, "libpng"); !slices.Equal(p.Depends, []string{"zlib"}) || p.Files.Len() != 1 {
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:conan/libpng@1.6.39?arch=x86_64", "pkg:conan/zlib@1.2.13?arch=x86_64")
+	if p := analyzetest.Find(t, r, "libpng"); !slices.Equal(p.Depends, []string{"zlib"}) || p.Files.Len() != 1 {
 		t.Errorf("%+v", p)
 	}
 }
 
 func TestLock(t *testing.T) {
-	check(t, runDir(t, Lock{}, "testdata/v1"),
+	analyzetest.Check(t, analyzetest.RunDir(t, Lock{}, "testdata/v1"),
 		"pkg:conan/Poco@1.9.4?channel=stable&user=pocoproject declared[]",
 		"pkg:conan/cmake@3.25.3 declared[build]",
 		"pkg:conan/freetype@2.12.1?rrev=7e1b67634f54f38a979bbad44fd09a2c declared[]",
 	)
-	check(t, runDir(t, Lock{}, "testdata/v2"),
+	analyzetest.Check(t, analyzetest.RunDir(t, Lock{}, "testdata/v2"),
 		"pkg:conan/mylib@2.0?channel=testing&user=team declared[]",
 		"pkg:conan/ninja@1.11.1?rrev=a2f0b832705907016f336839f96963f8 declared[build]",
 		"pkg:conan/zlib@1.2.13?rrev=13c96f538b52e1600c40b88994de240f declared[]",
@@ -30,7 +31,7 @@ func TestLock(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	r := run(t, Lock{}, fstest.MapFS{"conan.lock": {Data: []byte("{")}, "a/conan.lock": {Data: []byte(`{"requires":["zlib", "a/[>1.0]"]}`)}})
+	r := analyzetest.Run(t, Lock{}, fstest.MapFS{"conan.lock": {Data: []byte("{")}, "a/conan.lock": {Data: []byte(`{"requires":["zlib", "a/[>1.0]"]}`)}})
 	if len(r.Packages) != 0 || len(r.Problems) != 2 {
 		t.Errorf("%+v", r)
 	}
@@ -42,5 +43,5 @@ func TestBroken(t *testing.T) {
 }
 
 func FuzzConan(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"conan.lock", "full_deploy/host/a/1/conaninfo.txt"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"conan.lock", "full_deploy/host/a/1/conaninfo.txt"}, nil, "testdata")
 }

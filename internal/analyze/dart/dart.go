@@ -43,7 +43,7 @@ func cached(dir string) (server, name, version string) {
 	}
 	name, version, _ = strings.Cut(dir[i+1:], "-")
 	dir = dir[:i]
-	if i = strings.LastIndexByte(dir, '/'); i < 0 || !valid(name) || !valid(version) {
+	if i = strings.LastIndexByte(dir, '/'); i < 0 || !analyze.ValidName(name) || !analyze.ValidName(version) {
 		return "", "", ""
 	}
 	server, dir = dir[i+1:], dir[:i]
@@ -72,13 +72,13 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 			switch key {
 			case "description":
 				if value != ">" && value != ">-" && value != "|" && value != "|-" {
-					p.Description = line(value)
+					p.Description = analyze.FirstLine(value)
 				}
 			case "homepage":
-				p.Homepage = clip(value, 1024)
+				p.Homepage = analyze.Clip(value, 1024)
 			case "repository":
 				if p.Homepage == "" {
-					p.Homepage = clip(value, 1024)
+					p.Homepage = analyze.Clip(value, 1024)
 				}
 			}
 		}
@@ -98,7 +98,7 @@ func setServer(p *inventory.Package, server string) {
 	if i := strings.LastIndexByte(server, '@'); i >= 0 { // a user, maybe with a password
 		server = server[i+1:]
 	}
-	p.Qualifiers = map[string]string{"repository_url": clip(server, 1024)}
+	p.Qualifiers = map[string]string{"repository_url": analyze.Clip(server, 1024)}
 }
 
 func each(ctx context.Context, files fs.FS, out *inventory.Record, read func(f *analyze.File, data []byte) error) error {

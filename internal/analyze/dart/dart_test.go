@@ -6,20 +6,21 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:pub/async@2.11.0")
-	p := find(t, r, "async")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:pub/async@2.11.0")
+	p := analyzetest.Find(t, r, "async")
 	if p.Homepage != "https://github.com/dart-lang/async" || !strings.HasPrefix(p.Description, "Utility functions") || p.Files.Len() != 1 {
 		t.Errorf("%+v", p)
 	}
 }
 
 func TestLock(t *testing.T) {
-	r := runDir(t, Lock{}, "testdata/lock")
-	check(t, r,
+	r := analyzetest.RunDir(t, Lock{}, "testdata/lock")
+	analyzetest.Check(t, r,
 		"pkg:pub/_fe_analyzer_shared@30.0.0 declared[]",
 		"pkg:pub/async@2.11.0 declared[]",
 		"pkg:pub/async@2.11.0 declared[]",
@@ -35,7 +36,7 @@ func TestLock(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	r := run(t, Lock{}, fstest.MapFS{
+	r := analyzetest.Run(t, Lock{}, fstest.MapFS{
 		"pubspec.lock":                      {Data: []byte("nothing\n")},
 		"a/.dart_tool/package_config.json":  {Data: []byte("{")},
 		"b/hosted/pub.dev/x-1/pubspec.lock": {Data: []byte("nothing\n")},
@@ -46,5 +47,5 @@ func TestBroken(t *testing.T) {
 }
 
 func FuzzDart(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"pubspec.lock", ".dart_tool/package_config.json", "hosted/pub.dev/a-1/pubspec.yaml"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"pubspec.lock", ".dart_tool/package_config.json", "hosted/pub.dev/a-1/pubspec.yaml"}, nil, "testdata")
 }

@@ -33,7 +33,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 	if !ok {
 		dir, ok = strings.CutSuffix(e.Path, ".dart_tool/package_config.json")
 	}
-	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, "/hosted/") && !strings.Contains(dir, ".pub-cache/git/") && !foreign(e.Path) {
+	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, "/hosted/") && !strings.Contains(dir, ".pub-cache/git/") && !analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -119,7 +119,7 @@ func readLock(file string, data []byte, out *inventory.Record) error {
 }
 
 func (l *locked) add(file string, out *inventory.Record) {
-	if l.source != "hosted" && l.source != "git" && l.source != "" || !valid(l.name) || !valid(l.version) {
+	if l.source != "hosted" && l.source != "git" && l.source != "" || !analyze.ValidName(l.name) || !analyze.ValidName(l.version) {
 		return
 	}
 	p := inventory.Package{Type: "pub", Name: l.name, Version: l.version, State: inventory.Declared, Path: file, Technique: inventory.TechLockFile}
@@ -128,7 +128,7 @@ func (l *locked) add(file string, out *inventory.Record) {
 	}
 	switch l.source {
 	case "git":
-		if l.url != "" && !strings.Contains(l.url, "@") && len(l.url) < 1024 && valid(l.revision) {
+		if l.url != "" && !strings.Contains(l.url, "@") && len(l.url) < 1024 && analyze.ValidName(l.revision) {
 			p.Qualifiers = map[string]string{"vcs_url": "git+" + l.url + "@" + l.revision}
 		}
 	default:

@@ -134,8 +134,6 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 const (
 	maxFile    = 8 << 20
 	maxEntries = 100_000 // of an archive
-	maxName    = 256
-	maxText    = 200
 	maxDepends = 1000
 )
 
@@ -232,7 +230,7 @@ func readApp(file, inner string, data []byte) (inventory.Package, error) {
 			p.Version = ""
 		}
 	}
-	p.Description = line(keys.get("description").string())
+	p.Description = analyze.FirstLine(keys.get("description").string())
 	for _, t := range keys.get("applications").list {
 		if n := t.text; valid(n) && len(p.Depends) < maxDepends {
 			p.Depends = append(p.Depends, n)
@@ -273,7 +271,7 @@ func readMetadata(file string, data []byte) (inventory.Package, error) {
 	if !valid(p.Name) || !version(p.Version) {
 		return p, fmt.Errorf("reading metadata: name %.80q, version %.80q", p.Name, p.Version)
 	}
-	p.Description = line(all.get("description").string())
+	p.Description = analyze.FirstLine(all.get("description").string())
 	p.Licenses = licenses(all.get("licenses"))
 	requirements := all.get("requirements")
 	for _, t := range requirements.list {
@@ -296,7 +294,7 @@ func readMetadata(file string, data []byte) (inventory.Package, error) {
 func licenses(t term) []inventory.License {
 	var all []inventory.License
 	for _, l := range t.list {
-		if s := line(l.string()); s != "" && len(all) < 20 {
+		if s := analyze.FirstLine(l.string()); s != "" && len(all) < 20 {
 			all = append(all, inventory.License{Raw: s, Source: "declared"})
 		}
 	}

@@ -14,26 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// run analyzes the files of a folder that a wants.
-func run(t testing.TB, a analyze.Analyzer, root string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	for f, err := range analyze.Each(os.DirFS(root)) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if a.Wants(f.Entry) == analyze.Ignore {
-			continue
-		}
-		if err := a.Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
-}
 
 func summary(r *inventory.Record) []string {
 	var got []string
@@ -57,7 +40,7 @@ func summary(r *inventory.Record) []string {
 // The resource files are Debian's of erlang-base 25.2.3, elixir 1.14.0 and
 // rabbitmq-server 3.10.8.
 func TestInstalled(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
 	want := []string{
 		"pkg:generic/erlang@25.2.3",
 		"pkg:hex/cowboy@2.8.0 0.8",
@@ -179,7 +162,7 @@ func TestSystem(t *testing.T) {
 }
 
 func TestLock(t *testing.T) {
-	r := run(t, Lock{}, "testdata/lock")
+	r := analyzetest.RunDir(t, Lock{}, "testdata/lock")
 	want := []string{
 		"pkg:github/eproxus/meck@1e7f7e3dc6bd5a1d3f4a3c0f4c1b2a3948576a6b declared",
 		"pkg:github/tailwindlabs/heroicons@88ab3a0d790e6a47404cba02800a6b25d2afae50 declared",

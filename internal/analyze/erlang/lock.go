@@ -45,7 +45,7 @@ func isLock(p string) bool {
 		return true
 	}
 	return dir[len(dir)-1] == '/' && !strings.HasPrefix(dir, "deps/") && !strings.Contains(dir, "/deps/") && !strings.Contains(dir, "_build/") &&
-		!strings.Contains(dir, "_checkouts/") && !foreign(p)
+		!strings.Contains(dir, "_checkouts/") && !analyze.Foreign(p)
 }
 
 // Analyze implements [analyze.Analyzer].
@@ -238,7 +238,7 @@ func repository(file, name, remote, rev string) (inventory.Package, bool) {
 	}
 	p.Type, p.Name = "generic", name
 	if host != "" {
-		p.Qualifiers = map[string]string{"vcs_url": "git+" + clip(remote, 2048)}
+		p.Qualifiers = map[string]string{"vcs_url": "git+" + analyze.Clip(remote, 2048)}
 	}
 	return p, true
 }

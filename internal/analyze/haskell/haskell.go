@@ -115,18 +115,18 @@ func readConf(file, data string, out *inventory.Record) error {
 		case "version":
 			p.Version = v
 		case "license":
-			if v = line(v); v != "" && v != "UnspecifiedLicense" {
+			if v = analyze.FirstLine(v); v != "" && v != "UnspecifiedLicense" {
 				p.Licenses = []inventory.License{{Raw: v, Source: "declared"}}
 			}
 		case "maintainer":
-			p.Supplier = line(v)
+			p.Supplier = analyze.FirstLine(v)
 		case "homepage":
-			p.Homepage = clip(v, 1024)
+			p.Homepage = analyze.Clip(v, 1024)
 		case "synopsis":
-			p.Description = line(v)
+			p.Description = analyze.FirstLine(v)
 		case "depends":
 			for id := range strings.FieldsSeq(v) {
-				if n := libraryName(id); valid(n) && len(p.Depends) < maxDepends {
+				if n := libraryName(id); analyze.ValidName(n) && len(p.Depends) < maxDepends {
 					p.Depends = append(p.Depends, n)
 				}
 			}
@@ -139,7 +139,7 @@ func readConf(file, data string, out *inventory.Record) error {
 	if outer != "" {
 		p.Name = outer
 	}
-	if !valid(p.Name) || !version(p.Version) {
+	if !analyze.ValidName(p.Name) || !version(p.Version) {
 		return errors.New("it has no valid name and version")
 	}
 	slices.Sort(p.Depends)
@@ -179,5 +179,5 @@ func libraryName(id string) string {
 
 // version reports whether s is a version of Cabal: numbers with periods.
 func version(s string) bool {
-	return valid(s) && s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789.") == "" && s[len(s)-1] != '.'
+	return analyze.ValidName(s) && s[0] >= '0' && s[0] <= '9' && strings.Trim(s, "0123456789.") == "" && s[len(s)-1] != '.'
 }

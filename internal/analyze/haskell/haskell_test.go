@@ -12,14 +12,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
 // The files are those of Debian's ghc 9.0.2 and libghc-hashable-dev 1.3.5.0.
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:generic/ghc-rts@1.0.2", "pkg:hackage/base@4.15.1.0", "pkg:hackage/hashable@1.3.5.0", "pkg:hackage/text@1.2.5.0")
-	p := find(t, r, "hashable")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:generic/ghc-rts@1.0.2", "pkg:hackage/base@4.15.1.0", "pkg:hackage/hashable@1.3.5.0", "pkg:hackage/text@1.2.5.0")
+	p := analyzetest.Find(t, r, "hashable")
 	if p.Licenses[0].Raw != "BSD-3-Clause" || p.Description != "A class for types that can be converted to a hash value" ||
 		!slices.Equal(p.Depends, []string{"base", "bytestring", "containers", "deepseq", "ghc-bignum", "ghc-prim", "text"}) ||
 		!slices.Equal(p.Files.Strings(), []string{"usr/lib/haskell-packages/ghc/lib/x86_64-linux-ghc-9.0.2/hashable-1.3.5.0-Hd8HSYZ7DN8KsO4HNlPmYP/"}) {
@@ -66,7 +67,7 @@ func TestSystem(t *testing.T) {
 }
 
 func TestLock(t *testing.T) {
-	check(t, runDir(t, Lock{}, "testdata/lock"),
+	analyzetest.Check(t, analyzetest.RunDir(t, Lock{}, "testdata/lock"),
 		"pkg:hackage/ALUT@2.4.0.3 declared[]", "pkg:hackage/Agda@2.6.4.3 declared[]", "pkg:hackage/fuzzyset@0.2.4 declared[]", "pkg:hackage/text@1.2.5.0 declared[]",
 		"pkg:hackage/wai-extra@3.1.6.1?vcs_url=git%2Bhttps:%2F%2Fgithub.com%2Fexample%2Fwai-extra.git%400a5142cd3ba48116ff059c041348b817fb7bdb25 declared[]")
 }
@@ -79,7 +80,7 @@ func TestParts(t *testing.T) {
 			t.Errorf("libraryName(%s) = %s, want %s", id, got, want)
 		}
 	}
-	r := run(t, Analyzer{}, fstest.MapFS{
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{
 		"root/.cabal/store/ghc-9.2.5/package.db/a-1.conf": {Data: []byte("name: z-a-z-inner\npackage-name: a\nversion: 1.0\nlib-name: inner\nimport-dirs: \"${pkgroot}/a-1-xyz/lib\"\nlibrary-dirs: ${pkgroot}/a-1-xyz\n")},
 		"x/package.conf.d/b.conf":                         {Data: []byte("name: b\n")},
 		"etc/x.conf":                                      {Data: []byte("name: b\n")},
@@ -90,5 +91,5 @@ func TestParts(t *testing.T) {
 }
 
 func FuzzHaskell(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"cabal.project.freeze", "stack.yaml.lock", "package.db/a-1.conf"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"cabal.project.freeze", "stack.yaml.lock", "package.db/a-1.conf"}, nil, "testdata")
 }

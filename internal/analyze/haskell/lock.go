@@ -29,7 +29,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 	if !ok {
 		dir, ok = strings.CutSuffix(e.Path, "stack.yaml.lock")
 	}
-	if ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
+	if ok && (dir == "" || dir[len(dir)-1] == '/') && !analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -77,7 +77,7 @@ func readFreeze(file, data string, out *inventory.Record) error {
 		c = strings.TrimSpace(strings.TrimPrefix(c, "constraints:"))
 		name, v, ok := strings.Cut(c, "==")
 		name = strings.TrimPrefix(strings.TrimSpace(name), "any.")
-		if v = strings.TrimSpace(v); !ok || !valid(name) || strings.Contains(name, ":") || !version(v) || name == "rts" {
+		if v = strings.TrimSpace(v); !ok || !analyze.ValidName(name) || strings.Contains(name, ":") || !version(v) || name == "rts" {
 			continue
 		}
 		if n++; n > maxPackages {
@@ -95,10 +95,10 @@ func readStack(file, data string, out *inventory.Record) error {
 	in, completed := false, false
 	n := 0
 	flush := func() {
-		if name != "" && valid(name) && version(v) {
+		if name != "" && analyze.ValidName(name) && version(v) {
 			n++
 			p := add(file, name, v, out)
-			if repo != "" && !strings.Contains(repo, "@") && len(repo) < 1024 && valid(commit) {
+			if repo != "" && !strings.Contains(repo, "@") && len(repo) < 1024 && analyze.ValidName(commit) {
 				p.Qualifiers = map[string]string{"vcs_url": "git+" + repo + "@" + commit}
 			}
 		}

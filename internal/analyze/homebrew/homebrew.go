@@ -54,7 +54,7 @@ func keg(path string) (name, version, dir string) {
 	rest := path[i+len("Cellar/"):]
 	name, rest, _ = strings.Cut(rest, "/")
 	version, rest, _ = strings.Cut(rest, "/")
-	if !valid(name) || !valid(version) || rest != receipt && rest != ".brew/"+name+".rb" {
+	if !analyze.ValidName(name) || !analyze.ValidName(version) || rest != receipt && rest != ".brew/"+name+".rb" {
 		return "", "", ""
 	}
 	return name, version, strings.TrimSuffix(path, rest)
@@ -102,14 +102,14 @@ func readReceipt(file string, data []byte, out *inventory.Record) error {
 		Arch string `json:"arch"`
 	}
 	err := json.Unmarshal(data, &doc)
-	if tap := doc.Source.Tap; tap != "homebrew/core" && valid(tap) {
+	if tap := doc.Source.Tap; tap != "homebrew/core" && analyze.ValidName(tap) {
 		p.Namespace = tap
 	}
-	if valid(doc.Arch) {
+	if analyze.ValidName(doc.Arch) {
 		p.Arch = doc.Arch
 	}
 	for _, d := range doc.Depends {
-		if valid(d.Name) && len(p.Depends) < maxDepends {
+		if analyze.ValidName(d.Name) && len(p.Depends) < maxDepends {
 			p.Depends = append(p.Depends, d.Name)
 		}
 	}
@@ -130,7 +130,7 @@ func readFormula(file string, data []byte, out *inventory.Record) {
 		}
 		if s = strings.TrimSpace(s); len(s) > 2 && s[0] == '"' && strings.IndexByte(s[1:], '"') == len(s)-2 {
 			out.Licenses = append(out.Licenses, inventory.LicenseFile{
-				Path: file, PackageType: "brew", Package: name, Licenses: []inventory.License{{Raw: clip(s[1:len(s)-1], maxText), Source: "declared"}},
+				Path: file, PackageType: "brew", Package: name, Licenses: []inventory.License{{Raw: analyze.Clip(s[1:len(s)-1], analyze.MaxLine), Source: "declared"}},
 			})
 		}
 		return

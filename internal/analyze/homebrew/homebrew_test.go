@@ -6,12 +6,13 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:brew/acme/tools/tool@2.0", "pkg:brew/rclone@1.67.0_1?arch=x86_64")
-	p := find(t, r, "rclone")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:brew/acme/tools/tool@2.0", "pkg:brew/rclone@1.67.0_1?arch=x86_64")
+	p := analyzetest.Find(t, r, "rclone")
 	if !slices.Equal(p.Depends, []string{"glibc"}) || !slices.Equal(p.Files.Strings(), []string{"home/linuxbrew/.linuxbrew/Cellar/rclone/1.67.0_1/"}) {
 		t.Errorf("%+v", p)
 	}
@@ -21,7 +22,7 @@ func TestInstalled(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	r := run(t, Analyzer{}, fstest.MapFS{
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{
 		"Cellar/a/1/INSTALL_RECEIPT.json": {Data: []byte("{")}, "Cellar/a/1/libexec/INSTALL_RECEIPT.json": {Data: []byte("{}")}, "Caskroom/a/INSTALL_RECEIPT.json": {Data: []byte("{}")},
 	})
 	if len(r.Packages) != 1 || len(r.Problems) != 1 {
@@ -30,5 +31,5 @@ func TestBroken(t *testing.T) {
 }
 
 func FuzzHomebrew(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"Cellar/a/1/INSTALL_RECEIPT.json", "Cellar/a/1/.brew/a.rb"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"Cellar/a/1/INSTALL_RECEIPT.json", "Cellar/a/1/.brew/a.rb"}, nil, "testdata")
 }

@@ -92,7 +92,7 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 		scan(data, func(table []string, key, value string) {
 			switch {
 			case len(table) == 1 && table[0] == "deps":
-				if valid(key) && len(p.Depends) < maxDepends {
+				if analyze.ValidName(key) && len(p.Depends) < maxDepends {
 					p.Depends = append(p.Depends, key)
 				}
 			case len(table) > 0:
@@ -107,10 +107,10 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 		if p.Name == "" {
 			return errors.New("it names no package")
 		}
-		if p.Name != folder || !valid(p.Name) { // some other folder of projects
+		if p.Name != folder || !analyze.ValidName(p.Name) { // some other folder of projects
 			return nil
 		}
-		if !valid(p.Version) {
+		if !analyze.ValidName(p.Version) {
 			p.Version = "" // of the standard library: that of Julia
 			if rest, _, ok := cutLast(dir); ok && !strings.Contains(rest, "/stdlib/v") {
 				return fmt.Errorf("package %s has no valid version", p.Name)
@@ -219,7 +219,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 			return analyze.Ignore
 		}
 	}
-	if strings.Contains(dir, "/stdlib/v") || foreign(e.Path) {
+	if strings.Contains(dir, "/stdlib/v") || analyze.Foreign(e.Path) {
 		return analyze.Ignore
 	}
 	return analyze.Alone
@@ -258,7 +258,7 @@ func readManifest(file string, data []byte, out *inventory.Record) error {
 			e.name = name[0]
 		case e.name == "" || name[0] != e.name:
 		case len(name) == 2 && name[1] == "deps": // a table of them, where a name alone is ambiguous
-			if valid(key) && len(e.depends) < maxDepends {
+			if analyze.ValidName(key) && len(e.depends) < maxDepends {
 				e.depends = append(e.depends, key)
 			}
 		case len(name) > 1:
@@ -274,7 +274,7 @@ func readManifest(file string, data []byte, out *inventory.Record) error {
 			e.revision = str(value)
 		case key == "deps":
 			for d := range strings.SplitSeq(strings.Trim(value, "[]"), ",") {
-				if d = str(strings.TrimSpace(d)); valid(d) && len(e.depends) < maxDepends {
+				if d = str(strings.TrimSpace(d)); analyze.ValidName(d) && len(e.depends) < maxDepends {
 					e.depends = append(e.depends, d)
 				}
 			}
@@ -288,7 +288,7 @@ func readManifest(file string, data []byte, out *inventory.Record) error {
 }
 
 func (e *entry) add(file string, out *inventory.Record) {
-	if e.path != "" || e.uuid == "" || !valid(e.name) || !valid(e.version) {
+	if e.path != "" || e.uuid == "" || !analyze.ValidName(e.name) || !analyze.ValidName(e.version) {
 		return
 	}
 	p := inventory.Package{
@@ -301,7 +301,7 @@ func (e *entry) add(file string, out *inventory.Record) {
 		}
 		p.Qualifiers["vcs_url"] = "git+" + e.repo
 	}
-	if valid(e.revision) {
+	if analyze.ValidName(e.revision) {
 		p.Meta = map[string]string{"git-tree-sha1": e.revision}
 	}
 	out.Packages = append(out.Packages, p)

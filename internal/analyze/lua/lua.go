@@ -51,7 +51,7 @@ func split(p string) (tree, name, version string) {
 	tree, name = path.Split(strings.TrimSuffix(dir, "/"))
 	tree = strings.TrimSuffix(tree, "/")
 	rocks := path.Base(tree)
-	if rocks != "rocks" && !strings.HasPrefix(rocks, "rocks-5.") || !valid(name) || !valid(version) ||
+	if rocks != "rocks" && !strings.HasPrefix(rocks, "rocks-5.") || !analyze.ValidName(name) || !analyze.ValidName(version) ||
 		file != "rock_manifest" && file != name+"-"+version+".rockspec" {
 		return "", "", ""
 	}
@@ -93,15 +93,15 @@ func describe(data []byte, p *inventory.Package) error {
 		return err
 	}
 	d := vars["description"]
-	p.Description = line(d.field("summary").text)
-	p.Homepage = clip(d.field("homepage").text, 1024)
-	p.Supplier = line(d.field("maintainer").text)
-	if l := line(d.field("license").text); l != "" {
+	p.Description = analyze.FirstLine(d.field("summary").text)
+	p.Homepage = analyze.Clip(d.field("homepage").text, 1024)
+	p.Supplier = analyze.FirstLine(d.field("maintainer").text)
+	if l := analyze.FirstLine(d.field("license").text); l != "" {
 		p.Licenses = []inventory.License{{Raw: l, Source: "declared"}}
 	}
 	for _, v := range vars["dependencies"].values {
 		name, _, _ := strings.Cut(strings.TrimSpace(v.text), " ")
-		if name != "lua" && valid(name) && len(p.Depends) < maxDepends {
+		if name != "lua" && analyze.ValidName(name) && len(p.Depends) < maxDepends {
 			p.Depends = append(p.Depends, strings.ToLower(name))
 		}
 	}

@@ -7,14 +7,15 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 // The tree was made by luarocks 3.8.0, which lists it as "inspectx 1.2.3-2
 // installed" and put the module to share/lua/5.3/inspectx.lua.
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:luarocks/inspectx@1.2.3-2")
-	p := find(t, r, "inspectx")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:luarocks/inspectx@1.2.3-2")
+	p := analyzetest.Find(t, r, "inspectx")
 	if p.Licenses[0].Raw != "MIT <http://opensource.org/licenses/MIT>" || p.Description != "Shows tables" || p.Homepage != "https://github.com/example/inspectx" || p.Depends != nil {
 		t.Errorf("%+v", p)
 	}
@@ -25,7 +26,7 @@ func TestInstalled(t *testing.T) {
 }
 
 func TestRockspec(t *testing.T) {
-	r := run(t, Analyzer{}, fstest.MapFS{"t/lib/luarocks/rocks-5.1/Lapis/1.16.0-1/Lapis-1.16.0-1.rockspec": {Data: []byte(`
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{"t/lib/luarocks/rocks-5.1/Lapis/1.16.0-1/Lapis-1.16.0-1.rockspec": {Data: []byte(`
 package = "lapis" -- a comment = "x"
 version = "1.16.0-1"
 --[[ license = { "no" } ]]
@@ -36,8 +37,8 @@ dependencies = {
 }
 build = { type = "builtin", install = { bin = { "bin/lapis" } } }
 `)}})
-	check(t, r, "pkg:luarocks/lapis@1.16.0-1")
-	p := find(t, r, "lapis")
+	analyzetest.Check(t, r, "pkg:luarocks/lapis@1.16.0-1")
+	p := analyzetest.Find(t, r, "lapis")
 	if !slices.Equal(p.Depends, []string{"ansicolors", "date", "etlua"}) || p.Licenses[0].Raw != "MIT" {
 		t.Errorf("%+v", p)
 	}
@@ -45,7 +46,7 @@ build = { type = "builtin", install = { bin = { "bin/lapis" } } }
 
 func TestBroken(t *testing.T) {
 	const dir = "l/lib/luarocks/rocks-5.1/a/1-1/"
-	r := run(t, Analyzer{}, fstest.MapFS{
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{
 		dir + "a-1-1.rockspec": {Data: []byte("description = {" + strings.Repeat("{", 1000))},
 		dir + "rock_manifest":  {Data: []byte(`rock_manifest = { lua = { ["../../../etc/passwd"] = "x", [".."] = { passwd = "x" }, ok = "x" } }`)},
 		"src/a-1-1.rockspec":   {Data: []byte("")},
@@ -56,5 +57,5 @@ func TestBroken(t *testing.T) {
 }
 
 func FuzzLua(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"lib/luarocks/rocks-5.1/a/1-1/a-1-1.rockspec", "lib/luarocks/rocks-5.1/a/1-1/rock_manifest"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"lib/luarocks/rocks-5.1/a/1-1/a-1-1.rockspec", "lib/luarocks/rocks-5.1/a/1-1/rock_manifest"}, nil, "testdata")
 }

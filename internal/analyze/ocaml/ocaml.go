@@ -65,7 +65,7 @@ func split(p string) (prefix, name, version string, list bool) {
 	}
 	s, ok = strings.CutSuffix(s, "/opam")
 	name, version, dot := strings.Cut(s, ".") // a name has no period
-	if !ok || !dot || strings.Contains(s, "/") || !valid(name) || !valid(version) {
+	if !ok || !dot || strings.Contains(s, "/") || !analyze.ValidName(name) || !analyze.ValidName(version) {
 		return "", "", "", false
 	}
 	return prefix, name, version, false
@@ -114,21 +114,21 @@ func describe(data []byte, p *inventory.Package) error {
 	return scan(data, func(field string, level int, s string) {
 		switch field {
 		case "synopsis":
-			p.Description = line(s)
+			p.Description = analyze.FirstLine(s)
 		case "homepage":
 			if p.Homepage == "" {
-				p.Homepage = clip(s, 1024)
+				p.Homepage = analyze.Clip(s, 1024)
 			}
 		case "maintainer":
 			if p.Supplier == "" {
-				p.Supplier = line(s)
+				p.Supplier = analyze.FirstLine(s)
 			}
 		case "license":
-			if s = line(s); s != "" && len(p.Licenses) < maxValues {
+			if s = analyze.FirstLine(s); s != "" && len(p.Licenses) < maxValues {
 				p.Licenses = append(p.Licenses, inventory.License{Raw: s, Source: "declared"})
 			}
 		case "depends":
-			if level == 0 && valid(s) && len(p.Depends) < maxValues {
+			if level == 0 && analyze.ValidName(s) && len(p.Depends) < maxValues {
 				p.Depends = append(p.Depends, s)
 			}
 		case "url.checksum":

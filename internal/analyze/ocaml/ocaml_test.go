@@ -8,33 +8,30 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
-	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 // The switch was made by opam 2.1.2 from a repository of two packages, whose
 // names and versions "opam list" prints as below; dune's file was added by hand.
 func TestInstalled(t *testing.T) {
-	r := &inventory.Record{}
-	if err := (Analyzer{}).Analyze(t.Context(), os.DirFS("testdata/root"), r); err != nil {
-		t.Fatal(err)
-	}
-	check(t, r, "pkg:opam/bar@0.9~beta", "pkg:opam/dune@3.7.2", "pkg:opam/foo@1.2.3")
-	p := find(t, r, "foo")
+	r := analyzetest.RunAll(t, Analyzer{}, os.DirFS("testdata/root"))
+	analyzetest.Check(t, r, "pkg:opam/bar@0.9~beta", "pkg:opam/dune@3.7.2", "pkg:opam/foo@1.2.3")
+	p := analyzetest.Find(t, r, "foo")
 	if !slices.Equal(p.Files.Strings(), []string{"home/opam/.opam/sw/lib/foo.txt"}) || !slices.Equal(p.Depends, []string{"bar"}) || len(p.Licenses) != 2 || p.Licenses[1].Raw != "ISC" ||
 		p.Supplier != "Foo <foo@example.org>" || p.Homepage != "https://example.org/foo" || p.Description != "A foo" {
 		t.Errorf("%+v", p)
 	}
-	p = find(t, r, "dune")
+	p = analyzetest.Find(t, r, "dune")
 	if len(p.Licenses) != 1 || p.Licenses[0].Raw != "MIT" || p.Hashes["sha256"] != "b58bb4082a5dcb6ac2cf9ec9ab0c34bd7b9b5ce0bb3d2ffd4eb4b5a3d2dd3a1f" || !slices.Equal(p.Depends, []string{"ocaml", "ocaml", "ocamlfind-secondary", "base-unix", "odoc"}) {
 		t.Errorf("%+v", p)
 	}
-	if p = find(t, r, "bar"); p.Licenses[0].Raw != "LGPL-2.1-only WITH OCaml-LGPL-linking-exception" {
+	if p = analyzetest.Find(t, r, "bar"); p.Licenses[0].Raw != "LGPL-2.1-only WITH OCaml-LGPL-linking-exception" {
 		t.Errorf("%+v", p)
 	}
 }
 
 func TestBroken(t *testing.T) {
-	r := run(t, Analyzer{}, fstest.MapFS{
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{
 		"s/.opam-switch/packages/a.1/opam":       {Data: []byte(`license: "MIT" synopsis: "x`)},
 		"s/.opam-switch/packages/b.1/opam":       {Data: []byte(strings.Repeat("[", 1000))},
 		"s/.opam-switch/install/a.changes":       {Data: []byte(`added: ["../../etc/passwd" {"F:1"} "lib/a" {"F:2"} "lib" {"D"}]`)},
@@ -52,5 +49,5 @@ func TestBroken(t *testing.T) {
 }
 
 func FuzzOpam(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"s/.opam-switch/packages/a.1/opam", "s/.opam-switch/install/a.changes"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"s/.opam-switch/packages/a.1/opam", "s/.opam-switch/install/a.changes"}, nil, "testdata")
 }

@@ -25,7 +25,7 @@ func (Lock) Version() int { return 1 }
 
 // Wants implements [analyze.Analyzer].
 func (Lock) Wants(e analyze.Entry) analyze.Interest {
-	if dir, ok := strings.CutSuffix(e.Path, "cpanfile.snapshot"); ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
+	if dir, ok := strings.CutSuffix(e.Path, "cpanfile.snapshot"); ok && (dir == "" || dir[len(dir)-1] == '/') && !analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -94,7 +94,7 @@ func readSnapshot(file, data string, out *inventory.Record) error {
 				}
 			}
 		case 6:
-			if name, _, _ := strings.Cut(text, " "); section == "requirements" && name != "perl" && valid(name) && len(p.Depends) < maxDepends {
+			if name, _, _ := strings.Cut(text, " "); section == "requirements" && name != "perl" && analyze.ValidName(name) && len(p.Depends) < maxDepends {
 				p.Depends = append(p.Depends, name)
 			}
 		}

@@ -130,7 +130,7 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 		}
 	}
 	for _, l := range owned {
-		if !l.used && valid(l.name) {
+		if !l.used && analyze.ValidName(l.name) {
 			packages = append(packages, inventory.Package{Type: "cpan", Name: l.name, Path: l.path, Technique: inventory.TechFileName, Confidence: 0.8, Files: l.files})
 		}
 	}
@@ -194,7 +194,7 @@ func readInstall(file string, data []byte) (inventory.Package, error) {
 }
 
 func setAuthor(p *inventory.Package, pathname string) {
-	if e := strings.Split(strings.TrimPrefix(pathname, "authors/id/"), "/"); len(e) > 3 && valid(e[2]) {
+	if e := strings.Split(strings.TrimPrefix(pathname, "authors/id/"), "/"); len(e) > 3 && analyze.ValidName(e[2]) {
 		p.Meta = map[string]string{"author": e[2]}
 	}
 }
@@ -202,12 +202,12 @@ func setAuthor(p *inventory.Package, pathname string) {
 // splitDist takes "Foo-Bar-1.02" apart: the version is what begins with a
 // digit, or "v" and one, and has no further dash but that of "-TRIAL".
 func splitDist(s string) (name, version string) {
-	if len(s) > 2*maxName {
+	if len(s) > 2*analyze.MaxName {
 		return "", ""
 	}
 	for i := range len(s) {
 		if s[i] == '-' && i > 0 && versionLike(s[i+1:]) {
-			if name, version = s[:i], s[i+1:]; valid(name) && valid(version) {
+			if name, version = s[:i], s[i+1:]; analyze.ValidName(name) && analyze.ValidName(version) {
 				return name, version
 			}
 			break
@@ -220,9 +220,7 @@ func versionLike(s string) bool {
 	if i := strings.Index(s, "-TRIAL"); i >= 0 {
 		s = s[:i]
 	}
-	if strings.HasPrefix(s, "v") {
-		s = s[1:]
-	}
+	s = strings.TrimPrefix(s, "v")
 	return s != "" && s[0] >= '0' && s[0] <= '9' && !strings.ContainsAny(s, "-/")
 }
 
@@ -242,18 +240,18 @@ type meta struct {
 }
 
 func (m *meta) describe(p *inventory.Package) {
-	p.Description = line(m.Abstract)
-	p.Homepage = clip(m.Resources.Homepage, 1024)
+	p.Description = analyze.FirstLine(m.Abstract)
+	p.Homepage = analyze.Clip(m.Resources.Homepage, 1024)
 	if len(m.Author) > 0 {
-		p.Supplier = line(m.Author[0])
+		p.Supplier = analyze.FirstLine(m.Author[0])
 	}
 	for _, l := range m.License {
-		if l = line(l); l != "" && l != "unknown" && len(p.Licenses) < 20 {
+		if l = analyze.FirstLine(l); l != "" && l != "unknown" && len(p.Licenses) < 20 {
 			p.Licenses = append(p.Licenses, inventory.License{Raw: l, Source: "declared"})
 		}
 	}
 	for n := range m.Prereqs.Runtime.Requires {
-		if n != "perl" && valid(n) && len(p.Depends) < maxDepends {
+		if n != "perl" && analyze.ValidName(n) && len(p.Depends) < maxDepends {
 			p.Depends = append(p.Depends, n)
 		}
 	}
@@ -276,7 +274,7 @@ func readLocal(file, data string, out *[]inventory.Package) error {
 			continue
 		}
 		if v, ok := strings.CutPrefix(s, "C<VERSION: "); ok && module != "" {
-			if v = strings.TrimSpace(strings.TrimSuffix(v, ">")); !valid(v) || v == "undef" || v == "XS_VERSION" {
+			if v = strings.TrimSpace(strings.TrimSuffix(v, ">")); !analyze.ValidName(v) || v == "undef" || v == "XS_VERSION" {
 				v = ""
 			}
 			if len(versions) >= maxModules {
@@ -294,7 +292,7 @@ func readLocal(file, data string, out *[]inventory.Package) error {
 	}
 	for module, v := range versions {
 		name := strings.ReplaceAll(module, "::", "-")
-		if valid(name) && !known[[2]string{name, v}] {
+		if analyze.ValidName(name) && !known[[2]string{name, v}] {
 			*out = append(*out, inventory.Package{Type: "cpan", Name: name, Version: v, Path: file, Technique: inventory.TechMetadata, Confidence: 0.9})
 		}
 	}

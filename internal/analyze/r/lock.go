@@ -31,7 +31,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 	if !ok {
 		dir, ok = strings.CutSuffix(e.Path, "packrat.lock")
 	}
-	if ok && (dir == "" || dir[len(dir)-1] == '/') && !foreign(e.Path) {
+	if ok && (dir == "" || dir[len(dir)-1] == '/') && !analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -74,14 +74,14 @@ func (l *locked) add(file string, out *inventory.Record) (ok bool) {
 	if strings.EqualFold(l.Source, "local") || strings.EqualFold(l.Source, "source") || l.RemoteType == "local" {
 		return true
 	}
-	if !valid(l.Package) || !version(l.Version) {
+	if !analyze.ValidName(l.Package) || !version(l.Version) {
 		return false
 	}
 	p := inventory.Package{Type: "cran", Name: l.Package, Version: l.Version, State: inventory.Declared, Path: file, Technique: inventory.TechLockFile}
 	if l.Source == "Bioconductor" || strings.HasPrefix(l.Repository, "Bioconductor") {
 		p.Type = "bioconductor"
 	}
-	if valid(l.RemoteSha) && valid(l.RemoteType) && l.RemoteType != "standard" {
+	if analyze.ValidName(l.RemoteSha) && analyze.ValidName(l.RemoteType) && l.RemoteType != "standard" {
 		p.Meta = map[string]string{"RemoteType": l.RemoteType, "RemoteSha": l.RemoteSha}
 	}
 	out.Packages = append(out.Packages, p)

@@ -118,7 +118,7 @@ func readDescription(file string, data []byte, out *inventory.Record) error {
 	if d.built == "" || p.Name == "" {
 		return nil
 	}
-	if !valid(p.Name) || !version(p.Version) {
+	if !analyze.ValidName(p.Name) || !version(p.Version) {
 		return fmt.Errorf("package %.80q, version %.80q", p.Name, p.Version)
 	}
 	dir := path.Dir(file)
@@ -156,17 +156,17 @@ func (d *description) set(key, v string) {
 	case "git_url":
 		d.gitURL = v
 	case "Title":
-		p.Description = line(v)
+		p.Description = analyze.FirstLine(v)
 	case "Maintainer":
-		p.Supplier = clip(v, maxText)
+		p.Supplier = analyze.Clip(v, analyze.MaxLine)
 	case "License":
-		p.Licenses = []inventory.License{{Raw: clip(v, maxText), Source: "declared"}}
+		p.Licenses = []inventory.License{{Raw: analyze.Clip(v, analyze.MaxLine), Source: "declared"}}
 	case "URL":
 		v, _, _ = strings.Cut(v, ",")
 		v, _, _ = strings.Cut(strings.TrimSpace(v), " ")
-		p.Homepage = clip(v, 1024)
+		p.Homepage = analyze.Clip(v, 1024)
 	case "RemoteType", "RemoteSha", "RemoteUrl":
-		if valid(v) && !strings.Contains(v, "@") {
+		if analyze.ValidName(v) && !strings.Contains(v, "@") {
 			if p.Meta == nil {
 				p.Meta = map[string]string{}
 			}
@@ -175,7 +175,7 @@ func (d *description) set(key, v string) {
 	case "Depends", "Imports", "LinkingTo":
 		for n := range strings.SplitSeq(v, ",") {
 			n, _, _ = strings.Cut(n, "(")
-			if n = strings.TrimSpace(n); n != "R" && valid(n) && len(p.Depends) < maxDepends {
+			if n = strings.TrimSpace(n); n != "R" && analyze.ValidName(n) && len(p.Depends) < maxDepends {
 				p.Depends = append(p.Depends, n)
 			}
 		}
@@ -211,7 +211,7 @@ func (d *description) base(dir string) {
 // version reports whether s is a version of an R package: numbers with
 // periods and dashes between them.
 func version(s string) bool {
-	if !valid(s) || s[0] < '0' || s[0] > '9' {
+	if !analyze.ValidName(s) || s[0] < '0' || s[0] > '9' {
 		return false
 	}
 	return strings.Trim(s, "0123456789.-") == ""

@@ -12,23 +12,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
 // The files are Debian's, of r-base-core 4.2.2, r-cran-jsonlite 1.8.4 and
 // r-bioc-biocgenerics 0.44.0.
 func TestInstalled(t *testing.T) {
-	r := runDir(t, Analyzer{}, "testdata/root")
-	check(t, r, "pkg:bioconductor/BiocGenerics@0.44.0", "pkg:cran/jsonlite@1.8.4", "pkg:generic/R@4.2.2")
-	p := find(t, r, "jsonlite")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.Check(t, r, "pkg:bioconductor/BiocGenerics@0.44.0", "pkg:cran/jsonlite@1.8.4", "pkg:generic/R@4.2.2")
+	p := analyzetest.Find(t, r, "jsonlite")
 	if p.Licenses[0].Raw != "MIT + file LICENSE" || p.Homepage != "https://arxiv.org/abs/1403.2805" || !slices.Equal(p.Depends, []string{"methods"}) ||
 		p.Supplier != "Jeroen Ooms <jeroen@berkeley.edu>" || p.Files.Strings()[0] != "usr/lib/R/site-library/jsonlite/" {
 		t.Errorf("%+v", p)
 	}
-	if p := find(t, r, "R"); !slices.Contains(p.Files.Strings(), "usr/lib/R/library/stats/") || !slices.Contains(p.Files.Strings(), "usr/lib/R/lib/") {
+	if p := analyzetest.Find(t, r, "R"); !slices.Contains(p.Files.Strings(), "usr/lib/R/library/stats/") || !slices.Contains(p.Files.Strings(), "usr/lib/R/lib/") {
 		t.Errorf("%v", p.Files.Strings())
 	}
-	if p := find(t, r, "BiocGenerics"); !slices.Equal(p.Depends, []string{"graphics", "methods", "stats", "utils"}) {
+	if p := analyzetest.Find(t, r, "BiocGenerics"); !slices.Equal(p.Depends, []string{"graphics", "methods", "stats", "utils"}) {
 		t.Errorf("%v", p.Depends)
 	}
 }
@@ -89,25 +90,25 @@ cat(sprintf("%s %s %s\n", m[,"LibPath"], m[,"Package"], m[,"Version"]), sep="")
 }
 
 func TestLock(t *testing.T) {
-	check(t, runDir(t, Lock{}, "testdata/lock"),
+	analyzetest.Check(t, analyzetest.RunDir(t, Lock{}, "testdata/lock"),
 		"pkg:bioconductor/BiocGenerics@0.46.0 declared[]", "pkg:cran/MASS@7.3-60 declared[]", "pkg:cran/mime@0.12.1 declared[]")
-	check(t, runDir(t, Lock{}, "testdata/packrat"), "pkg:cran/jsonlite@1.8.0 declared[]")
+	analyzetest.Check(t, analyzetest.RunDir(t, Lock{}, "testdata/packrat"), "pkg:cran/jsonlite@1.8.0 declared[]")
 }
 
 func TestBroken(t *testing.T) {
-	r := run(t, Analyzer{}, fstest.MapFS{
+	r := analyzetest.Run(t, Analyzer{}, fstest.MapFS{
 		"a/DESCRIPTION": {Data: []byte("Some text\n")}, "b/DESCRIPTION": {Data: []byte("Package: b\nVersion: 1.0\n")}, // a source package
 		"c/DESCRIPTION": {Data: []byte("Package: c\nVersion: x y\nBuilt: R 4\n")},
 	})
 	if len(r.Packages) != 0 || len(r.Problems) != 1 {
 		t.Errorf("%+v", r)
 	}
-	r = run(t, Lock{}, fstest.MapFS{"renv.lock": {Data: []byte("{")}, "a/renv.lock": {Data: []byte(`{"Packages":{"a":{"Package":"a","Version":1}}}`)}})
+	r = analyzetest.Run(t, Lock{}, fstest.MapFS{"renv.lock": {Data: []byte("{")}, "a/renv.lock": {Data: []byte(`{"Packages":{"a":{"Package":"a","Version":1}}}`)}})
 	if len(r.Packages) != 0 || len(r.Problems) != 2 {
 		t.Errorf("%+v", r)
 	}
 }
 
 func FuzzR(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"renv.lock", "packrat.lock", "usr/lib/R/library/base/DESCRIPTION"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}, Lock{}}, []string{"renv.lock", "packrat.lock", "usr/lib/R/library/base/DESCRIPTION"}, nil, "testdata")
 }

@@ -53,7 +53,7 @@ func kindOf(p string) kind {
 		dir, base = p[:i], p[i+1:]
 	}
 	k := named(p, dir, base)
-	if k != bitnami && k != none && foreign(p) {
+	if k != bitnami && k != none && analyze.Foreign(p) {
 		return none
 	}
 	return k
@@ -154,7 +154,7 @@ func document(f *analyze.File) (bool, error) {
 // add appends a package as a fact of the document's path; where in its own
 // image the document saw it is of no use here.
 func add(file string, k kind, p *inventory.Package, out *inventory.Record) {
-	if !valid(p.Name) || p.Version != "" && !valid(p.Version) {
+	if !analyze.ValidName(p.Name) || p.Version != "" && !analyze.ValidName(p.Version) {
 		return
 	}
 	p.Path, p.Inner, p.Technique, p.State = file, "", inventory.TechSBOM, inventory.Declared

@@ -38,7 +38,7 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 		dir, ok = strings.CutSuffix(e.Path, "Podfile.lock")
 	}
 	if ok && (dir == "" || dir[len(dir)-1] == '/') && !strings.Contains(dir, ".build/checkouts/") && !strings.Contains(dir, "SourcePackages/checkouts/") &&
-		!foreign(e.Path) {
+		!analyze.Foreign(e.Path) {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -127,7 +127,7 @@ func readResolved(file string, data []byte, out *inventory.Record) error {
 			}
 			p.Namespace, p.Name = splitURL(where)
 		}
-		if !valid(p.Name) || !valid(p.Version) {
+		if !analyze.ValidName(p.Name) || !analyze.ValidName(p.Version) {
 			skipped++
 			continue
 		}
@@ -152,14 +152,14 @@ func splitURL(s string) (namespace, name string) {
 	}
 	dir = strings.TrimSuffix(strings.TrimRight(dir, "/"), ".git")
 	i := strings.LastIndexByte(dir, '/')
-	if i < 0 || !valid(dir) {
+	if i < 0 || !analyze.ValidName(dir) {
 		return "", ""
 	}
 	return dir[:i], dir[i+1:]
 }
 
 func setMeta(p *inventory.Package, key, value string) {
-	if !valid(value) {
+	if !analyze.ValidName(value) {
 		return
 	}
 	if p.Meta == nil {
@@ -193,13 +193,13 @@ func readPodfileLock(file string, data []byte, out *inventory.Record) error {
 			}
 			name, version := splitPod(item)
 			if len(s)-len(strings.TrimLeft(s, " ")) > 2 { // what the one above needs
-				if valid(name) && current != "" && name != current && len(depends[current]) < 1000 {
+				if analyze.ValidName(name) && current != "" && name != current && len(depends[current]) < 1000 {
 					depends[current] = append(depends[current], name)
 				}
 				continue
 			}
 			current = ""
-			if !valid(name) || !valid(version) {
+			if !analyze.ValidName(name) || !analyze.ValidName(version) {
 				continue
 			}
 			current = name

@@ -6,11 +6,12 @@ import (
 	"testing/fstest"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 func TestLock(t *testing.T) {
-	r := runDir(t, Lock{}, "testdata")
-	check(t, r,
+	r := analyzetest.RunDir(t, Lock{}, "testdata")
+	analyzetest.Check(t, r,
 		"pkg:cocoapods/Firebase@10.18.0 declared[]",
 		"pkg:cocoapods/GoogleUtilities@7.12.0 declared[]",
 		"pkg:cocoapods/PINCache@3.0.3 declared[]",
@@ -21,10 +22,10 @@ func TestLock(t *testing.T) {
 		"pkg:swift/github.com/vapor/console-kit@742f624a998cba2a9e653d9b1e91ad3f3a5dff6b declared[]",
 		"pkg:swift/mona.linkedlist@1.2.0 declared[]",
 	)
-	if p := find(t, r, "Firebase"); !slices.Equal(p.Depends, []string{"FirebaseCore", "FirebaseMessaging"}) {
+	if p := analyzetest.Find(t, r, "Firebase"); !slices.Equal(p.Depends, []string{"FirebaseCore", "FirebaseMessaging"}) {
 		t.Errorf("%+v", p)
 	}
-	if p := find(t, r, "console-kit"); p.Meta["branch"] != "main" {
+	if p := analyzetest.Find(t, r, "console-kit"); p.Meta["branch"] != "main" {
 		t.Errorf("%+v", p)
 	}
 }
@@ -38,7 +39,7 @@ func TestWantsAndBroken(t *testing.T) {
 			t.Errorf("Wants(%s) = %v, want %v", path, got, want)
 		}
 	}
-	r := run(t, Lock{}, fstest.MapFS{
+	r := analyzetest.Run(t, Lock{}, fstest.MapFS{
 		"Podfile.lock": {Data: []byte("nothing\n")}, "Package.resolved": {Data: []byte("{")}, "a/Package.resolved": {Data: []byte(`{"pins":[{"identity":"a"}]}`)},
 	})
 	if len(r.Packages) != 0 || len(r.Problems) != 3 {
@@ -47,5 +48,5 @@ func TestWantsAndBroken(t *testing.T) {
 }
 
 func FuzzLock(f *testing.F) {
-	fuzz(f, []analyze.Analyzer{Lock{}}, []string{"Package.resolved", "Podfile.lock"}, "testdata")
+	analyzetest.Fuzz(f, []analyze.Analyzer{Lock{}}, []string{"Package.resolved", "Podfile.lock"}, nil, "testdata")
 }

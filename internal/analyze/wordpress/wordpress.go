@@ -54,7 +54,7 @@ func kindOf(p string) (k kind, slug, dir string) {
 	rest := p[i+len("wp-content/"):]
 	if s, ok := strings.CutPrefix(rest, "themes/"); ok {
 		slug, file, _ := strings.Cut(s, "/")
-		if file == "style.css" && valid(slug) {
+		if file == "style.css" && analyze.ValidName(slug) {
 			return theme, slug, strings.TrimSuffix(p, file)
 		}
 		return none, "", ""
@@ -71,7 +71,7 @@ func kindOf(p string) (k kind, slug, dir string) {
 	}
 	slug, file, folder := strings.Cut(base, "/")
 	switch {
-	case !valid(slug) || strings.Contains(file, "/") || slug == "index":
+	case !analyze.ValidName(slug) || strings.Contains(file, "/") || slug == "index":
 		return none, "", ""
 	case folder:
 		return plugin, slug, p[:strings.LastIndexByte(p, '/')+1]
@@ -142,23 +142,23 @@ func read(file string, k kind, slug, dir, head string, out *inventory.Record) er
 	if h[title] == "" {
 		return nil // a file of a plugin's that is not its main one
 	}
-	p.Meta = map[string]string{"name": line(h[title])}
+	p.Meta = map[string]string{"name": analyze.FirstLine(h[title])}
 	if v := h["Version"]; version(v) {
 		p.Version = v
 	}
-	p.Description = line(h["Description"])
-	p.Supplier = line(h["Author"])
+	p.Description = analyze.FirstLine(h["Description"])
+	p.Supplier = analyze.FirstLine(h["Author"])
 	for _, key := range [...]string{"Plugin URI", "Theme URI"} {
 		if u := h[key]; strings.HasPrefix(u, "http") {
-			p.Homepage = clip(u, 1024)
+			p.Homepage = analyze.Clip(u, 1024)
 		}
 	}
-	if l := line(h["License"]); l != "" {
+	if l := analyze.FirstLine(h["License"]); l != "" {
 		p.Licenses = []inventory.License{{Raw: l, Source: "declared"}}
 	}
 	for _, n := range [...]string{h["Template"], h["Requires Plugins"]} {
 		for n := range strings.SplitSeq(n, ",") {
-			if n = strings.TrimSpace(n); valid(n) && len(p.Depends) < 100 {
+			if n = strings.TrimSpace(n); analyze.ValidName(n) && len(p.Depends) < 100 {
 				p.Depends = append(p.Depends, n)
 			}
 		}
@@ -211,5 +211,5 @@ func assigned(text, variable string) string {
 
 // version reports whether s can be a version and is no placeholder.
 func version(s string) bool {
-	return valid(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, "%*'`\\/()[];:") && s[0] != '@'
+	return analyze.ValidName(s) && strings.ContainsAny(s, "0123456789") && !strings.ContainsAny(s, "%*'`\\/()[];:") && s[0] != '@'
 }
