@@ -14,21 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-func run(t testing.TB, a analyze.Analyzer, path string, data []byte) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	f := analyze.NewFile(analyze.Entry{Path: path, Kind: analyze.Sniff(path, data)}, data)
-	if a.Wants(f.Entry) == analyze.Ignore {
-		t.Fatalf("Wants(%s, %s) says no", path, f.Kind)
-	}
-	if err := a.Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // brief writes packages as "type name version state scope depends files", one a line.
 func brief(ps []inventory.Package) string {
@@ -76,7 +64,7 @@ const appDeps = `{
 }`
 
 func TestDepsJSON(t *testing.T) {
-	got := run(t, Analyzer{}, "app/App.deps.json", []byte("\xef\xbb\xbf"+appDeps))
+	got := analyzetest.RunFile(t, Analyzer{}, "app/App.deps.json", []byte("\xef\xbb\xbf"+appDeps))
 	want := `generic App 1.2.0  needs [Newtonsoft.Json Sqlite] owns [app/App.dll]
 generic Lib 1.0.0  owns [app/Lib.dll]
 nuget Newtonsoft.Json 13.0.1  owns [app/Newtonsoft.Json.dll app/de/Newtonsoft.Json.resources.dll]
@@ -97,7 +85,7 @@ func TestSharedFramework(t *testing.T) {
 	text := `{"runtimeTarget": {"name": ".NETCoreApp,Version=v8.0/linux-x64"}, "targets": {".NETCoreApp,Version=v8.0": {}, ".NETCoreApp,Version=v8.0/linux-x64": {
 	"Microsoft.NETCore.App.Runtime.linux-x64/8.0.1": {"runtime": {"System.Private.CoreLib.dll": {}}}}},
 	"libraries": {"Microsoft.NETCore.App.Runtime.linux-x64/8.0.1": {"type": "package", "sha512": ""}}}`
-	got := run(t, Analyzer{}, "usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/Microsoft.NETCore.App.deps.json", []byte(text))
+	got := analyzetest.RunFile(t, Analyzer{}, "usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/Microsoft.NETCore.App.deps.json", []byte(text))
 	want := "nuget Microsoft.NETCore.App.Runtime.linux-x64 8.0.1  owns [usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/]\n"
 	if d := cmp.Diff(want, brief(got.Packages)); d != "" {
 		t.Error(d)
@@ -116,7 +104,7 @@ func TestDepsBroken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "a.deps.json", []byte(tt.text))
+			got := analyzetest.RunFile(t, Analyzer{}, "a.deps.json", []byte(tt.text))
 			if len(got.Packages) != tt.packages || len(got.Problems) != tt.problems {
 				t.Errorf("%+v", got)
 			}
@@ -144,11 +132,11 @@ func TestLocks(t *testing.T) {
 		},
 	}
 	for _, tt := range tests {
-		got := run(t, Lock{}, tt.path, []byte(tt.text))
+		got := analyzetest.RunFile(t, Lock{}, tt.path, []byte(tt.text))
 		if d := cmp.Diff(tt.want, brief(got.Packages)); d != "" || len(got.Problems) > 0 {
 			t.Errorf("%s (-want +got):\n%s%v", tt.path, d, got.Problems)
 		}
-		if got := run(t, Lock{}, tt.path, []byte(tt.text[:len(tt.text)-9])); len(got.Problems) != 1 {
+		if got := analyzetest.RunFile(t, Lock{}, tt.path, []byte(tt.text[:len(tt.text)-9])); len(got.Problems) != 1 {
 			t.Errorf("%s cut off: problems %v", tt.path, got.Problems)
 		}
 	}
@@ -158,7 +146,7 @@ func TestNuspec(t *testing.T) {
 	text := `<?xml version="1.0"?><package xmlns="http://schemas.microsoft.com/packaging/2013/05/nuspec.xsd"><metadata minClientVersion="2.12">
 	<id>Newtonsoft.Json</id><version>13.0.1</version><authors>James Newton-King</authors><license type="expression">MIT</license><licenseUrl>https://licenses.nuget.org/MIT</licenseUrl>
 	<projectUrl>https://www.newtonsoft.com/json</projectUrl><description>Json.NET</description></metadata></package>`
-	got := run(t, Analyzer{}, "root/.nuget/packages/newtonsoft.json/13.0.1/newtonsoft.json.nuspec", []byte(text))
+	got := analyzetest.RunFile(t, Analyzer{}, "root/.nuget/packages/newtonsoft.json/13.0.1/newtonsoft.json.nuspec", []byte(text))
 	if want := "nuget Newtonsoft.Json 13.0.1 declared\n"; brief(got.Packages) != want || got.Packages[0].Licenses[0].Raw != "MIT" || got.Packages[0].Supplier != "James Newton-King" {
 		t.Errorf("%+v", got)
 	}
@@ -180,7 +168,7 @@ func TestAssemblies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got := run(t, Analyzer{}, "usr/lib/"+tt.file, data)
+		got := analyzetest.RunFile(t, Analyzer{}, "usr/lib/"+tt.file, data)
 		if len(got.Packages) != 1 || len(got.Problems) > 0 {
 			t.Fatalf("%s: %+v", tt.file, got)
 		}
@@ -268,23 +256,15 @@ func TestManyAssemblies(t *testing.T) {
 // TestNative looks at the Windows launchers that come with Python's setuptools
 // and a helper of pnpm: native programs, not packages.
 func TestNative(t *testing.T) {
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set: no real images to look at")
-	}
 	n := 0
 	for _, pattern := range []string{"py-venv/fs/opt/venv/lib/python3*/site-packages/setuptools/*.exe", "node-global/fs/usr/local/lib/node_modules/pnpm/dist/vendor/*.exe"} {
-		files, err := filepath.Glob(filepath.Join(corpus, ".work", "layers", pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range files {
+		for _, p := range analyzetest.Layers(t, pattern) {
 			data, err := os.ReadFile(p)
 			if err != nil {
 				t.Fatal(err)
 			}
 			n++
-			if got := run(t, Analyzer{}, p, data); len(got.Packages)+len(got.Problems) > 0 {
+			if got := analyzetest.RunFile(t, Analyzer{}, p, data); len(got.Packages)+len(got.Problems) > 0 {
 				t.Errorf("%s: %+v", p, got)
 			}
 		}
@@ -333,7 +313,7 @@ func makeBundle(deps string) []byte {
 }
 
 func TestBundle(t *testing.T) {
-	got := run(t, Analyzer{}, "app/App", makeBundle(appDeps))
+	got := analyzetest.RunFile(t, Analyzer{}, "app/App", makeBundle(appDeps))
 	if len(got.Packages) != 6 || len(got.Problems) > 0 {
 		t.Fatalf("%+v", got)
 	}
@@ -342,11 +322,11 @@ func TestBundle(t *testing.T) {
 	}
 	data := makeBundle(appDeps)
 	binary.LittleEndian.PutUint64(data[0x110:], 0)
-	if got := run(t, Analyzer{}, "app/App", data); len(got.Packages)+len(got.Problems) > 0 {
+	if got := analyzetest.RunFile(t, Analyzer{}, "app/App", data); len(got.Packages)+len(got.Problems) > 0 {
 		t.Errorf("host without bundle: %+v", got)
 	}
 	binary.LittleEndian.PutUint64(data[0x110:], 1<<40)
-	if got := run(t, Analyzer{}, "app/App", data); len(got.Problems) != 1 {
+	if got := analyzetest.RunFile(t, Analyzer{}, "app/App", data); len(got.Problems) != 1 {
 		t.Errorf("header beyond the end: %+v", got)
 	}
 	if sh, err := os.ReadFile("/bin/sh"); err == nil {
@@ -391,7 +371,7 @@ func FuzzBundle(f *testing.F) {
 
 func FuzzDeps(f *testing.F) {
 	f.Add([]byte(appDeps))
-	f.Fuzz(func(t *testing.T, b []byte) { run(t, Analyzer{}, "shared/a/1/a.deps.json", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { analyzetest.RunFile(t, Analyzer{}, "shared/a/1/a.deps.json", b) })
 }
 
 func FuzzLocks(f *testing.F) {
@@ -399,7 +379,7 @@ func FuzzLocks(f *testing.F) {
 	f.Add([]byte(`<packages><package id="a" version="1"/></packages>`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, p := range []string{"packages.lock.json", "project.assets.json", "packages.config"} {
-			run(t, Lock{}, p, b)
+			analyzetest.RunFile(t, Lock{}, p, b)
 		}
 		_ = nuspec("x", bytes.Clone(b), &inventory.Record{})
 	})

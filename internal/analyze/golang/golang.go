@@ -77,7 +77,7 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 
 var (
 	errPacked = errors.New("packed by UPX: what it was built from cannot be told")
-	errNoInfo = errors.New("Go program without build information")
+	errNoInfo = errors.New("a Go program without build information")
 )
 
 func program(f *analyze.File, out *inventory.Record) error {

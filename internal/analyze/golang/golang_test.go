@@ -2,8 +2,6 @@ package golang
 
 import (
 	"bytes"
-	"compress/gzip"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -15,42 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// fixture reads an executable of testdata. They are real programs in which
-// all bytes but the headers and the build information are zero; the .txt file
-// beside each is what "go version -m" says of it.
-func fixture(t testing.TB, name string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func run(t testing.TB, a analyze.Analyzer, path string, data []byte) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	f := analyze.NewFile(analyze.Entry{Path: path, Kind: analyze.Sniff(path, data)}, data)
-	if a.Wants(f.Entry) == analyze.Ignore {
-		t.Fatalf("Wants(%s, %s) says no", path, f.Kind)
-	}
-	if err := a.Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // mod is what a line of "go version -m" says: name, version, sum.
 type mod struct{ Name, Version, Sum string }
@@ -94,6 +59,9 @@ func found(ps []inventory.Package) []mod {
 
 var byName = cmpopts.SortSlices(func(a, b mod) bool { return a.Name+a.Version < b.Name+b.Version })
 
+// The programs of testdata are real ones in which all bytes but the headers and
+// the build information are zero; the .txt file beside each is what "go version
+// -m" says of it.
 func TestPrograms(t *testing.T) {
 	names, err := filepath.Glob("testdata/*.gz")
 	if err != nil || len(names) == 0 {
@@ -106,7 +74,7 @@ func TestPrograms(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := run(t, Analyzer{}, "usr/bin/"+name, fixture(t, name))
+			got := analyzetest.RunFile(t, Analyzer{}, "usr/bin/"+name, analyzetest.Gunzip(t, "testdata/"+name+".gz"))
 			want := versionTruth(string(text))
 			if name == "prog-linux-ldflags" {
 				want[1].Version = "v1.2.3" // go version -m shows it only as a flag
@@ -119,7 +87,7 @@ func TestPrograms(t *testing.T) {
 }
 
 func TestDetails(t *testing.T) {
-	got := run(t, Analyzer{}, "usr/bin/prog", fixture(t, "prog-linux-ldflags")).Packages
+	got := analyzetest.RunFile(t, Analyzer{}, "usr/bin/prog", analyzetest.Gunzip(t, "testdata/prog-linux-ldflags.gz")).Packages
 	main, local, yaml, std := got[0], got[1], got[2], got[3]
 	if main.Confidence != sureLinkerFlag || main.Meta["-X"] != "main.version=1.2.3" || main.Meta["GOARCH"] != "amd64" || main.Meta["CGO_ENABLED"] != "0" {
 		t.Errorf("main module: %+v", main)
@@ -133,11 +101,11 @@ func TestDetails(t *testing.T) {
 	if std.Name != "stdlib" || std.Meta["go"] != "go1.26.8" || std.Technique != inventory.TechBuildInfo {
 		t.Errorf("standard library: %+v", std)
 	}
-	vcs := run(t, Analyzer{}, "usr/bin/prog", fixture(t, "prog-linux-vcs")).Packages[0]
+	vcs := analyzetest.RunFile(t, Analyzer{}, "usr/bin/prog", analyzetest.Gunzip(t, "testdata/prog-linux-vcs.gz")).Packages[0]
 	if vcs.Meta["vcs.revision"] != "16ff605d2f76a8a9ea3e38e54e4e143efc68a054" || vcs.Meta["vcs.modified"] != "true" {
 		t.Errorf("version control: %+v", vcs)
 	}
-	gh := run(t, Analyzer{}, "usr/bin/gh", fixture(t, "gh-debian")).Packages
+	gh := analyzetest.RunFile(t, Analyzer{}, "usr/bin/gh", analyzetest.Gunzip(t, "testdata/gh-debian.gz")).Packages
 	if len(gh) != 1 || gh[0].Meta["path"] != "github.com/cli/cli/v2/cmd/gh" {
 		t.Errorf("program without modules: %+v", gh)
 	}
@@ -145,7 +113,7 @@ func TestDetails(t *testing.T) {
 
 // Others are recognised as such without a problem, packed ones with one.
 func TestOthers(t *testing.T) {
-	prog := fixture(t, "prog-linux-amd64")
+	prog := analyzetest.Gunzip(t, "testdata/prog-linux-amd64.gz")
 	elf := bytes.Replace(bytes.ReplaceAll(prog, []byte(".go.buildinfo\x00"), []byte(".xx.xxxxxxxxx\x00")), []byte("\xff Go buildinf:"), make([]byte, 14), 1)
 	other := bytes.ReplaceAll(bytes.ReplaceAll(elf, []byte(".gopclntab\x00"), []byte(".xxpclntab\x00")), []byte(".note.go.buildid\x00"), []byte(".note.xx.buildid\x00"))
 	bare := bytes.Clone(prog[:1<<20])
@@ -171,7 +139,7 @@ func TestOthers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "usr/bin/x", tt.data)
+			got := analyzetest.RunFile(t, Analyzer{}, "usr/bin/x", tt.data)
 			if len(got.Packages) != tt.packages || len(got.Problems) > 0 != (tt.problem != "") ||
 				tt.problem != "" && !strings.Contains(got.Problems[0].Message, tt.problem) {
 				t.Errorf("%d packages, problems %+v; want %d and %q", len(got.Packages), got.Problems, tt.packages, tt.problem)
@@ -226,7 +194,7 @@ replace github.com/e/f => github.com/x/f v1.9.0
 
 replace github.com/g/h v1.0.0 => ../h
 `
-	got := run(t, Mod{}, "src/app/go.mod", []byte(text))
+	got := analyzetest.RunFile(t, Mod{}, "src/app/go.mod", []byte(text))
 	want := []mod{{"github.com/a/b", "v1.2.3", ""}, {"github.com/c/d", "v0.0.0-20240101000000-abcdefabcdef", ""}, {"github.com/x/f", "v1.9.0", ""}, {"github.com/g/h", "v1.0.0", ""}}
 	if d := cmp.Diff(want, found(got.Packages)); d != "" || len(got.Problems) > 0 {
 		t.Errorf("(-want +got):\n%s%v", d, got.Problems)
@@ -236,10 +204,10 @@ replace github.com/g/h v1.0.0 => ../h
 			t.Errorf("%s is %q", p.Name, p.State)
 		}
 	}
-	if got := run(t, Mod{}, "go.mod", []byte("this is no\n\tmod file (\n")); len(got.Problems) != 1 {
+	if got := analyzetest.RunFile(t, Mod{}, "go.mod", []byte("this is no\n\tmod file (\n")); len(got.Problems) != 1 {
 		t.Errorf("broken file: %+v", got)
 	}
-	if got := run(t, Mod{}, "usr/local/go/src/go.mod", []byte("module std\n\nrequire golang.org/x/net v0.1.0\n")); len(got.Packages) != 0 {
+	if got := analyzetest.RunFile(t, Mod{}, "usr/local/go/src/go.mod", []byte("module std\n\nrequire golang.org/x/net v0.1.0\n")); len(got.Packages) != 0 {
 		t.Errorf("standard library: %+v", got)
 	}
 	for _, p := range []string{"root/go/pkg/mod/a/b@v1/go.mod", "src/vendor/a/go.mod", "src/xgo.mod", "usr/local/go/src/crypto/md5/_asm/go.mod", "src/go.mod.bak"} {
@@ -251,17 +219,13 @@ replace github.com/g/h v1.0.0 => ../h
 
 // TestImages compares with "go version -m" on every executable of real images.
 func TestImages(t *testing.T) {
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set: no real images to compare with")
-	}
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip("no go command to compare with")
 	}
 	programs, modules := 0, 0
 	for _, layer := range []string{"go-bins", "go-debs"} {
-		dir := filepath.Join(corpus, ".work", "layers", layer, "fs")
+		dir := analyzetest.Layer(t, layer)
 		err := filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 			if err != nil || !d.Type().IsRegular() {
 				return err
@@ -293,7 +257,7 @@ func TestImages(t *testing.T) {
 			return nil
 		})
 		if err != nil {
-			t.Skipf("no unpacked layer: %v", err)
+			t.Fatal(err)
 		}
 	}
 	t.Logf("%d programs, %d modules as go version -m says", programs, modules)
@@ -304,10 +268,10 @@ func TestImages(t *testing.T) {
 
 func FuzzProgram(f *testing.F) {
 	for _, n := range []string{"prog-linux-386", "prog-windows-amd64", "prog-darwin-arm64"} {
-		data := fixture(f, n)
+		data := analyzetest.Gunzip(f, "testdata/"+n+".gz")
 		f.Add(data[:min(len(data), 20<<10)])
 	}
-	prog := fixture(f, "prog-linux-amd64")
+	prog := analyzetest.Gunzip(f, "testdata/prog-linux-amd64.gz")
 	at := bytes.Index(prog, magic)
 	f.Add(prog[at : at+1024])
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -329,13 +293,13 @@ func FuzzLinkerVersion(f *testing.F) {
 	f.Add("-s -w -X 'main.version=1.2.3' \"-X=a/version.Version=2\"")
 	f.Fuzz(func(t *testing.T, s string) {
 		linkerVersion(s, "a")
-		toolchainVersion(s)
+		_ = toolchainVersion(s)
 	})
 }
 
 func FuzzMod(f *testing.F) {
 	f.Add([]byte("module a\nrequire (\n\tb.c/d v1.0.0 // indirect\n)\nreplace b.c/d => ./x\n"))
-	f.Fuzz(func(t *testing.T, b []byte) { run(t, Mod{}, "go.mod", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { analyzetest.RunFile(t, Mod{}, "go.mod", b) })
 }
 
 func BenchmarkNotGo(b *testing.B) {

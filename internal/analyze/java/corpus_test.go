@@ -14,22 +14,9 @@ import (
 	"testing"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// layerDir is the unpacked content of a layer of the corpus of real images.
-func layerDir(t testing.TB, layer string) string {
-	t.Helper()
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set: no real images to compare with")
-	}
-	dir := filepath.Join(corpus, ".work", "layers", layer, "fs")
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("no unpacked layer %s: %v", layer, err)
-	}
-	return dir
-}
 
 // analyzeDir runs an analyzer over the regular files of a directory it wants.
 func analyzeDir(t testing.TB, a analyze.Analyzer, dir string) *inventory.Record {
@@ -111,7 +98,7 @@ func repositoryTruth(t *testing.T, dir string) map[string][]coordinates {
 // TestDebianJars compares every archive of an image with the coordinates under
 // which the distribution's own Maven repository has it.
 func TestDebianJars(t *testing.T) {
-	dir := layerDir(t, "java-debs")
+	dir := analyzetest.Layer(t, "java-debs")
 	truth := repositoryTruth(t, dir)
 	rec := analyzeDir(t, Analyzer{}, dir)
 	for _, p := range rec.Problems {
@@ -171,7 +158,7 @@ func TestDebianJars(t *testing.T) {
 // any depth, with archive/zip, and wants each of them among the packages, and
 // each nested archive once.
 func TestApplication(t *testing.T) {
-	dir := layerDir(t, "java-app")
+	dir := analyzetest.Layer(t, "java-app")
 	want := map[string]bool{}
 	archives := 0
 	var read func(file, inner string, data []byte)
@@ -243,7 +230,7 @@ func TestApplication(t *testing.T) {
 func TestDerivedIdentity(t *testing.T) {
 	dir := os.Getenv("TIDEWAITER_JARS")
 	if dir == "" {
-		dir = layerDir(t, "java-debs")
+		dir = analyzetest.Layer(t, "java-debs")
 	}
 	total, exact, groupless, wrong, versions := 0, 0, 0, 0, 0
 	var lines []string

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -44,19 +45,6 @@ func makeZip(t testing.TB, method uint16, files ...file) []byte {
 }
 
 func deflated(t testing.TB, files ...file) []byte { return makeZip(t, zip.Deflate, files...) }
-
-func run(t testing.TB, a analyze.Analyzer, path string, data []byte) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	f := analyze.NewFile(analyze.Entry{Path: path, Kind: analyze.Sniff(path, data)}, data)
-	if a.Wants(f.Entry) == analyze.Ignore {
-		t.Fatalf("Wants(%s) says no", path)
-	}
-	if err := a.Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // brief writes packages as "inner group:artifact:version[:classifier]", one a line.
 func brief(ps []inventory.Package) string {
@@ -152,7 +140,7 @@ func TestIdentity(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, tt.path, deflated(t, append(tt.files, file{"x", "x"})...))
+			got := analyzetest.RunFile(t, Analyzer{}, tt.path, deflated(t, append(tt.files, file{"x", "x"})...))
 			if d := cmp.Diff(tt.want, brief(got.Packages)); d != "" {
 				t.Errorf("packages (-want +got):\n%s", d)
 			}
@@ -169,7 +157,7 @@ func TestNested(t *testing.T) {
 		war := makeZip(t, method, propsFile("org.mid", "mid", "2"), file{"WEB-INF/lib/inner-1.jar", string(inner)})
 		ear := makeZip(t, method, manifestFile("Implementation-Title: outer", "Implementation-Version: 3"), file{"mid.war", string(war)})
 		// a shell script before the archive, as Spring Boot's executable jars have it
-		got := run(t, Analyzer{}, "srv/outer.jar", append([]byte("#!/bin/sh\nexec java -jar \"$0\"\n"), ear...))
+		got := analyzetest.RunFile(t, Analyzer{}, "srv/outer.jar", append([]byte("#!/bin/sh\nexec java -jar \"$0\"\n"), ear...))
 		want := " :outer:3\nmid.war org.mid:mid:2\nmid.war!WEB-INF/lib/inner-1.jar org.in:inner:1\n"
 		if d := cmp.Diff(want, brief(got.Packages)); d != "" || len(got.Problems) > 0 {
 			t.Fatalf("method %d: (-want +got):\n%s%v", method, d, got.Problems)
@@ -201,7 +189,7 @@ func TestLimits(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "x.jar", tt.data)
+			got := analyzetest.RunFile(t, Analyzer{}, "x.jar", tt.data)
 			if len(got.Problems) != 1 || got.Problems[0].Limit != tt.limit || len(got.Packages) != tt.packages {
 				t.Errorf("%d packages, problems %+v; want %d and limit %q", len(got.Packages), got.Problems, tt.packages, tt.limit)
 			}
@@ -250,7 +238,7 @@ func TestBroken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "x.jar", tt.data)
+			got := analyzetest.RunFile(t, Analyzer{}, "x.jar", tt.data)
 			if len(got.Problems) == 0 || !strings.HasPrefix(got.Problems[0].Message, tt.want) {
 				t.Errorf("problems %+v, want %q", got.Problems, tt.want)
 			}
@@ -291,7 +279,7 @@ func TestZip64(t *testing.T) {
 	if !bytes.Contains(data, []byte("PK\x06\x06")) {
 		t.Skip("the zip tool wrote no zip64 records")
 	}
-	got := run(t, Analyzer{}, "x.jar", data)
+	got := analyzetest.RunFile(t, Analyzer{}, "x.jar", data)
 	if want := " g:a:1\n"; brief(got.Packages) != want || len(got.Problems) > 0 {
 		t.Errorf("got %q %v, want %q", brief(got.Packages), got.Problems, want)
 	}
@@ -339,7 +327,7 @@ func TestRelease(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "opt/java/release", []byte(tt.text))
+			got := analyzetest.RunFile(t, Analyzer{}, "opt/java/release", []byte(tt.text))
 			if len(got.Packages) != 1 {
 				t.Fatalf("packages: %v", got.Packages)
 			}
@@ -352,13 +340,13 @@ func TestRelease(t *testing.T) {
 			}
 		})
 	}
-	if got := run(t, Analyzer{}, "etc/release", []byte("Some release 7\n")); len(got.Packages)+len(got.Problems) > 0 {
+	if got := analyzetest.RunFile(t, Analyzer{}, "etc/release", []byte("Some release 7\n")); len(got.Packages)+len(got.Problems) > 0 {
 		t.Errorf("a release file of something else: %+v", got)
 	}
 }
 
 func TestExploded(t *testing.T) {
-	got := run(t, Analyzer{}, "opt/tomcat/webapps/shop/META-INF/maven/org.example/shop/pom.properties", []byte(props("org.example", "shop", "2.1.0")))
+	got := analyzetest.RunFile(t, Analyzer{}, "opt/tomcat/webapps/shop/META-INF/maven/org.example/shop/pom.properties", []byte(props("org.example", "shop", "2.1.0")))
 	if want := " org.example:shop:2.1.0\n"; brief(got.Packages) != want {
 		t.Errorf("got %q, want %q", brief(got.Packages), want)
 	}
@@ -451,7 +439,7 @@ func FuzzFileName(f *testing.F) {
 }
 
 func BenchmarkDebianJars(b *testing.B) {
-	dir := layerDir(b, "java-debs")
+	dir := analyzetest.Layer(b, "java-debs")
 	var files []*analyze.File
 	for _, p := range analyzeDir(b, Analyzer{}, dir).Packages {
 		if data, err := os.ReadFile(filepath.Join(dir, p.Path)); err == nil && p.Inner == "" {

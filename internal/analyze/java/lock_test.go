@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 const projectPom = `<?xml version="1.0" encoding="UTF-8"?>
@@ -34,7 +36,7 @@ const projectPom = `<?xml version="1.0" encoding="UTF-8"?>
 </project>`
 
 func TestLockPom(t *testing.T) {
-	got := run(t, Lock{}, "app/pom.xml", []byte(projectPom))
+	got := analyzetest.RunFile(t, Lock{}, "app/pom.xml", []byte(projectPom))
 	var b strings.Builder
 	for _, p := range got.Packages {
 		fmt.Fprintf(&b, "%s:%s:%s %s %s%s\n", p.Namespace, p.Name, p.Version, p.State, p.Scope, p.Meta["requirement"])
@@ -63,7 +65,7 @@ org.projectlombok:lombok:1.18.24=annotationProcessor
 this is nonsense
 empty=developmentOnly
 `
-	got := run(t, Lock{}, "app/gradle.lockfile", []byte(text))
+	got := analyzetest.RunFile(t, Lock{}, "app/gradle.lockfile", []byte(text))
 	var b strings.Builder
 	for _, p := range got.Packages {
 		fmt.Fprintf(&b, "%s:%s:%s %s\n", p.Namespace, p.Name, p.Version, p.Scope)
@@ -75,7 +77,7 @@ empty=developmentOnly
 	if len(got.Problems) != 1 {
 		t.Errorf("problems: %v", got.Problems)
 	}
-	if got := run(t, Lock{}, "app/buildscript-gradle.lockfile", []byte("g:a:1=classpath\n")); len(got.Packages) != 1 || got.Packages[0].Scope != "build" {
+	if got := analyzetest.RunFile(t, Lock{}, "app/buildscript-gradle.lockfile", []byte("g:a:1=classpath\n")); len(got.Packages) != 1 || got.Packages[0].Scope != "build" {
 		t.Errorf("build script: %+v", got.Packages)
 	}
 }
@@ -112,6 +114,6 @@ func FuzzProperties(f *testing.F) {
 func FuzzGradle(f *testing.F) {
 	f.Add([]byte("a:b:1=testX\nempty=\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		run(t, Lock{}, "gradle.lockfile", b)
+		analyzetest.RunFile(t, Lock{}, "gradle.lockfile", b)
 	})
 }

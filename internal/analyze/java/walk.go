@@ -36,7 +36,6 @@ type nested struct {
 	name   string // path that names it: of the file, or of the entry in its archive
 	depth  int
 	parent string // coordinates of the archive around it
-	hash   string // SHA-1, where it had to be taken already
 }
 
 // pomFile is a pom.properties in an archive, or a pom.xml without one.
@@ -84,7 +83,6 @@ type contents struct {
 	properties []member
 	xml        []member
 	archives   []member
-	java       bool // holds classes, or what only Java archives hold
 	classes    bool
 }
 

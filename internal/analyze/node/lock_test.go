@@ -5,29 +5,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-func analyzeOne(t *testing.T, a analyze.Analyzer, name string, data []byte) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	if err := a.Analyze(t.Context(), fstest.MapFS{name: {Data: data}}, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func noProblems(t *testing.T, r *inventory.Record) {
-	t.Helper()
-	for _, p := range r.Problems {
-		t.Errorf("problem: %s: %s", p.Path, p.Message)
-	}
-}
 
 func fullName(p *inventory.Package) string {
 	if p.Namespace != "" {
@@ -75,8 +59,8 @@ func TestLockFilesAgainstTools(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := analyzeOne(t, LockAnalyzer{}, "app/"+tt.as, data)
-			noProblems(t, r)
+			r := analyzetest.RunOne(t, LockAnalyzer{}, "app/"+tt.as, data)
+			analyzetest.NoProblems(t, r)
 			var got, scopes []string
 			for _, p := range r.Packages {
 				got = append(got, fullName(&p)+"@"+p.Version)
@@ -172,8 +156,8 @@ func TestLockOddEntries(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := analyzeOne(t, LockAnalyzer{}, tt.as, []byte(tt.content))
-			noProblems(t, r)
+			r := analyzetest.RunOne(t, LockAnalyzer{}, tt.as, []byte(tt.content))
+			analyzetest.NoProblems(t, r)
 			var got []string
 			for _, p := range r.Packages {
 				got = append(got, fullName(&p)+"@"+p.Version)
@@ -193,7 +177,7 @@ func TestLockProblems(t *testing.T) {
 		"bun.lock":          "{",
 		"bun.lockb":         "#!/usr/bin/env bun\nbun-lockfile-format-v0\n",
 	} {
-		if r := analyzeOne(t, LockAnalyzer{}, name, []byte(content)); len(r.Problems) != 1 {
+		if r := analyzetest.RunOne(t, LockAnalyzer{}, name, []byte(content)); len(r.Problems) != 1 {
 			t.Errorf("%s: problems %+v, want one", name, r.Problems)
 		}
 	}

@@ -2,8 +2,6 @@ package node
 
 import (
 	"encoding/json"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -13,33 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// run analyzes the files of a folder that an analyzer wants.
-func run(t *testing.T, a analyze.Analyzer, root string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(root, p)
-		if err != nil || a.Wants(analyze.Entry{Path: rel}) == analyze.Ignore {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		f := analyze.NewFile(analyze.Entry{Path: rel, Kind: analyze.Sniff(rel, data)}, data)
-		return a.Analyze(t.Context(), analyze.NewFileSet(f), out)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func TestClassify(t *testing.T) {
 	for path, want := range map[string]kind{
@@ -91,8 +65,8 @@ func TestClassify(t *testing.T) {
 // is-number 7.0.0 and @babel/highlight 7.25.9 are the registry's own files;
 // the archive is one of Yarn 4's cache.
 func TestInstalled(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root")
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.NoProblems(t, r)
 	licence := []inventory.License{{Raw: "MIT", Source: "declared"}}
 	want := []inventory.Package{
 		{
@@ -148,7 +122,7 @@ func TestManifestForms(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := analyzeOne(t, Analyzer{}, tt.at, []byte(tt.content))
+			r := analyzetest.RunOne(t, Analyzer{}, tt.at, []byte(tt.content))
 			got := ""
 			for _, p := range r.Packages {
 				var ls []string
@@ -162,19 +136,6 @@ func TestManifestForms(t *testing.T) {
 			}
 		})
 	}
-}
-
-func corpus(t *testing.T, layer string) string {
-	t.Helper()
-	dir := os.Getenv("TIDEWAITER_CORPUS")
-	if dir == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set")
-	}
-	root := filepath.Join(dir, ".work/layers", layer, "fs")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip(err)
-	}
-	return root
 }
 
 // installed lists "path:name@version" as npm ls does.
@@ -211,9 +172,9 @@ func npmLs(t *testing.T, root string, args ...string) []string {
 }
 
 func TestCorpusApp(t *testing.T) {
-	root := corpus(t, "node-app")
-	r := run(t, Analyzer{}, root)
-	noProblems(t, r)
+	root := analyzetest.Layer(t, "node-app")
+	r := analyzetest.RunDir(t, Analyzer{}, root)
+	analyzetest.NoProblems(t, r)
 	want := npmLs(t, root, "--prefix", filepath.Join(root, "app"))
 	got := installed(r)
 	if d := cmp.Diff(want, got); d != "" {
@@ -230,9 +191,9 @@ func TestCorpusApp(t *testing.T) {
 
 // What pnpm bundles below its own dist folder npm does not list.
 func TestCorpusGlobal(t *testing.T) {
-	root := corpus(t, "node-global")
-	r := run(t, Analyzer{}, root)
-	noProblems(t, r)
+	root := analyzetest.Layer(t, "node-global")
+	r := analyzetest.RunDir(t, Analyzer{}, root)
+	analyzetest.NoProblems(t, r)
 	want := npmLs(t, root, "--global", "--prefix", filepath.Join(root, "usr/local"))
 	var got, bundled []string
 	for _, s := range installed(r) {
@@ -252,7 +213,7 @@ func TestCorpusGlobal(t *testing.T) {
 // Debian's packages: one package.json directly below each folder, as Node.js
 // itself reads it.
 func TestCorpusDebian(t *testing.T) {
-	root := corpus(t, "node-debs")
+	root := analyzetest.Layer(t, "node-debs")
 	node, err := exec.LookPath("node")
 	if err != nil {
 		t.Skip("no node to ask")
@@ -270,8 +231,8 @@ if(n[0]==="@")for(const m of fs.readdirSync(path.join(root,d)))one(d+"/"+m);else
 		t.Fatal(err)
 	}
 	slices.Sort(want)
-	r := run(t, Analyzer{}, root)
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, root)
+	analyzetest.NoProblems(t, r)
 	got := installed(r)
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("want -, got +:\n%s", d)

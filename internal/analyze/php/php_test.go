@@ -2,56 +2,18 @@ package php
 
 import (
 	"encoding/json"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-func run(t *testing.T, a analyze.Analyzer) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	files := fstest.MapFS{}
-	err := filepath.WalkDir("testdata", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel := strings.TrimPrefix(p, "testdata/")
-		if a.Wants(analyze.Entry{Path: rel}) == analyze.Ignore {
-			return nil
-		}
-		data, err := os.ReadFile(p)
-		files[rel] = &fstest.MapFile{Data: data}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := a.Analyze(t.Context(), files, out); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range out.Problems {
-		t.Errorf("problem: %s: %s", p.Path, p.Message)
-	}
-	return out
-}
-
-func analyzeOne(t *testing.T, a analyze.Analyzer, name, content string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	if err := a.Analyze(t.Context(), fstest.MapFS{name: {Data: []byte(content)}}, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func lines(t *testing.T, file string) []string {
 	t.Helper()
@@ -65,7 +27,8 @@ func lines(t *testing.T, file string) []string {
 // composer.truth is "composer show" of Composer 2.5 for the project whose
 // installed.json this is.
 func TestInstalledAgainstComposer(t *testing.T) {
-	r := run(t, Analyzer{})
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata")
+	analyzetest.NoProblems(t, r)
 	var got []string
 	for _, p := range r.Packages {
 		if p.Type == "composer" {
@@ -97,7 +60,7 @@ func TestInstalledFields(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{"version 2": string(data), "version 1": string(v1)} {
-		r := analyzeOne(t, Analyzer{}, "app/vendor/composer/installed.json", content)
+		r := analyzetest.RunOne(t, Analyzer{}, "app/vendor/composer/installed.json", content)
 		if len(r.Packages) != 4 || len(r.Problems) != 0 {
 			t.Fatalf("%s: %d packages, problems %v", name, len(r.Packages), r.Problems)
 		}
@@ -123,7 +86,8 @@ func TestInstalledFields(t *testing.T) {
 // lock.truth is "composer show --locked"; tide/buoy is from a folder of the
 // project, and so left out.
 func TestLockAgainstComposer(t *testing.T) {
-	r := run(t, LockAnalyzer{})
+	r := analyzetest.RunDir(t, LockAnalyzer{}, "testdata")
+	analyzetest.NoProblems(t, r)
 	var got []string
 	for _, p := range r.Packages {
 		got = append(got, p.Namespace+"/"+p.Name+"|"+p.Version)
@@ -148,7 +112,8 @@ func TestLockAgainstComposer(t *testing.T) {
 // pear.truth was printed by PHP 8.2's unserialize() of the same files:
 // channel, name, release, licence, first lead, files.
 func TestPEARAgainstPHP(t *testing.T) {
-	r := run(t, Analyzer{})
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata")
+	analyzetest.NoProblems(t, r)
 	var got []string
 	for _, p := range r.Packages {
 		if p.Type == "pear" {
@@ -202,7 +167,7 @@ func TestOdd(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := analyzeOne(t, Analyzer{}, tt.path, tt.content)
+			r := analyzetest.RunOne(t, Analyzer{}, tt.path, tt.content)
 			got := ""
 			for _, p := range r.Packages {
 				got += p.Namespace + "/" + p.Name + " " + p.Version + " " + strings.Join(p.Files.Strings(), ",")
@@ -218,40 +183,24 @@ func TestOdd(t *testing.T) {
 }
 
 func FuzzInstalled(f *testing.F) {
-	fuzz(f, Analyzer{}, []string{"app/vendor/composer/installed.json", "usr/share/php/.registry/a.reg"})
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"app/vendor/composer/installed.json", "usr/share/php/.registry/a.reg"}, sane, "testdata")
 }
 
-func FuzzLock(f *testing.F) { fuzz(f, LockAnalyzer{}, []string{"composer.lock"}) }
+func FuzzLock(f *testing.F) {
+	analyzetest.Fuzz(f, []analyze.Analyzer{LockAnalyzer{}}, []string{"composer.lock"}, sane, "testdata")
+}
 
-func fuzz(f *testing.F, a analyze.Analyzer, paths []string) {
-	err := filepath.WalkDir("testdata", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(p, ".truth") || strings.Contains(p, "/fuzz/") {
-			return err
+// sane checks what no content may break.
+func sane(t testing.TB, r *inventory.Record) {
+	t.Helper()
+	for _, p := range r.Packages {
+		if !validName(p.Name) || !validName(p.Namespace) || p.Version != "" && !validVersion(p.Version) {
+			t.Errorf("package %+v", p)
 		}
-		data, err := os.ReadFile(p)
-		for i := range paths {
-			f.Add(i, data)
+		for f := range p.Files.All() {
+			if s := strings.TrimSuffix(string(f), "/"); s != "" && filepath.Clean("/"+s) != "/"+s {
+				t.Errorf("path %q", f)
+			}
 		}
-		return err
-	})
-	if err != nil {
-		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, which int, data []byte) {
-		out := &inventory.Record{Analyzer: a.Name()}
-		file := analyze.NewFile(analyze.Entry{Path: paths[uint(which)%uint(len(paths))]}, data)
-		if err := a.Analyze(t.Context(), analyze.NewFileSet(file), out); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range out.Packages {
-			if !validName(p.Name) || !validName(p.Namespace) || p.Version != "" && !validVersion(p.Version) {
-				t.Errorf("package %+v", p)
-			}
-			for f := range p.Files.All() {
-				if s := strings.TrimSuffix(string(f), "/"); s != "" && filepath.Clean("/"+s) != "/"+s {
-					t.Errorf("path %q", f)
-				}
-			}
-		}
-	})
 }

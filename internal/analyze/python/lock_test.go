@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -19,7 +20,7 @@ func lockPackages(t *testing.T, name string) *inventory.Record {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return analyzeOne(t, LockAnalyzer{}, "app/"+name, string(data))
+	return analyzetest.RunOne(t, LockAnalyzer{}, "app/"+name, string(data))
 }
 
 func TestLockFiles(t *testing.T) {
@@ -44,7 +45,7 @@ func TestLockFiles(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.file, func(t *testing.T) {
 			r := lockPackages(t, tt.file)
-			noProblems(t, r)
+			analyzetest.NoProblems(t, r)
 			var got []string
 			for _, p := range r.Packages {
 				if p.State != inventory.Declared || p.Technique != inventory.TechLockFile || p.Type != "pypi" {
@@ -63,7 +64,7 @@ func TestLockFiles(t *testing.T) {
 // The list was printed by Python's json module from the same file.
 func TestPipfileLock(t *testing.T) {
 	r := lockPackages(t, "Pipfile.lock")
-	noProblems(t, r)
+	analyzetest.NoProblems(t, r)
 	var got []string
 	for _, p := range r.Packages {
 		s := p.Scope
@@ -143,7 +144,7 @@ func TestTOMLLimits(t *testing.T) {
 		"key":         "[[package]]\n" + strings.Repeat("a.", 1000) + "a = 1",
 		"cut":         "[[package]]\nname = \"x",
 	} {
-		r := analyzeOne(t, LockAnalyzer{}, "uv.lock", doc)
+		r := analyzetest.RunOne(t, LockAnalyzer{}, "uv.lock", doc)
 		if len(r.Problems) != 1 {
 			t.Errorf("%s: problems %+v, want one", name, r.Problems)
 		}
@@ -151,7 +152,7 @@ func TestTOMLLimits(t *testing.T) {
 }
 
 func TestTOMLKeepsWhatItRead(t *testing.T) {
-	r := analyzeOne(t, LockAnalyzer{}, "poetry.lock", "[[package]]\nname = 'a'\nversion = '1'\n[[package]]\nname = 'b'\nversion = '2\n")
+	r := analyzetest.RunOne(t, LockAnalyzer{}, "poetry.lock", "[[package]]\nname = 'a'\nversion = '1'\n[[package]]\nname = 'b'\nversion = '2\n")
 	if len(r.Packages) != 1 || r.Packages[0].Name != "a" || len(r.Problems) != 1 {
 		t.Errorf("got %+v", r)
 	}

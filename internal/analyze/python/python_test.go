@@ -2,7 +2,6 @@ package python
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path"
@@ -10,61 +9,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// run analyzes the files of a folder that an analyzer wants.
-func run(t *testing.T, a analyze.Analyzer, root string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(root, p)
-		if err != nil || a.Wants(analyze.Entry{Path: rel}) == analyze.Ignore {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		f := analyze.NewFile(analyze.Entry{Path: rel, Kind: analyze.Sniff(rel, data)}, data)
-		return a.Analyze(t.Context(), analyze.NewFileSet(f), out)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func analyzeOne(t *testing.T, a analyze.Analyzer, name, content string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	if err := a.Analyze(t.Context(), fstest.MapFS{name: {Data: []byte(content)}}, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func noProblems(t *testing.T, r *inventory.Record) {
-	t.Helper()
-	for _, p := range r.Problems {
-		t.Errorf("problem: %s: %s", p.Path, p.Message)
-	}
-}
 
 // The truth was printed by importlib.metadata of Python 3.13 for every
 // *-packages folder below testdata/root and the eggs in them: folder of the
 // metadata, name, version, and those of its files that exist.
 func TestInstalledAgainstImportlib(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root")
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
+	analyzetest.NoProblems(t, r)
 	var got []string
 	for _, p := range r.Packages {
 		if p.State != inventory.Installed || p.Type != "pypi" {
@@ -123,7 +81,7 @@ func existing(files []string) []string {
 }
 
 func TestNotInstalled(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
 	var wheels, vendored []string
 	for _, p := range r.Packages {
 		if strings.Contains(p.Path, "/tests/") {
@@ -175,7 +133,7 @@ func TestFixtures(t *testing.T) {
 }
 
 func TestMetadataFields(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root")
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root")
 	find := func(suffix string) inventory.Package {
 		for _, p := range r.Packages {
 			if strings.HasSuffix(p.Path, suffix) {
@@ -218,8 +176,8 @@ func TestMetadataFields(t *testing.T) {
 }
 
 func TestConda(t *testing.T) {
-	r := run(t, Analyzer{}, "testdata/root/opt/conda")
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata/root/opt/conda")
+	analyzetest.NoProblems(t, r)
 	if len(r.Packages) != 1 {
 		t.Fatalf("%d packages, want 1", len(r.Packages))
 	}
@@ -271,7 +229,7 @@ func TestBrokenMetadata(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := analyzeOne(t, Analyzer{}, "x/site-packages/foo-2.0.dist-info/METADATA", tt.content)
+			r := analyzetest.RunOne(t, Analyzer{}, "x/site-packages/foo-2.0.dist-info/METADATA", tt.content)
 			if len(r.Packages) != tt.packages || (len(r.Problems) > 0) != tt.problem {
 				t.Fatalf("packages %+v, problems %+v", r.Packages, r.Problems)
 			}
@@ -286,10 +244,6 @@ func TestBrokenMetadata(t *testing.T) {
 // the same folders. Metadata inside packages (copies in _vendor folders),
 // which the interpreter would not import, comes on top and is named below.
 func TestCorpus(t *testing.T) {
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set")
-	}
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		t.Skip("no python3 to ask")
@@ -305,7 +259,7 @@ for d in m.distributions(path=sys.argv[1:]):
 	}
 	for _, tt := range tests {
 		t.Run(tt.layer, func(t *testing.T) {
-			root := filepath.Join(corpus, ".work/layers", tt.layer, "fs")
+			root := analyzetest.Layer(t, tt.layer)
 			if _, err := os.Stat(filepath.Join(root, tt.dir)); err != nil {
 				t.Skip(err)
 			}
@@ -314,8 +268,8 @@ for d in m.distributions(path=sys.argv[1:]):
 				t.Skip("python3 cannot list:", err)
 			}
 			want := strings.Split(strings.TrimSpace(string(said)), "\n")
-			r := run(t, Analyzer{}, root)
-			noProblems(t, r)
+			r := analyzetest.RunDir(t, Analyzer{}, root)
+			analyzetest.NoProblems(t, r)
 			var got, inner []string
 			for _, p := range r.Packages {
 				if p.State != inventory.Installed {

@@ -5,57 +5,16 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// run analyzes the files of a folder that an analyzer wants.
-func run(t *testing.T, a analyze.Analyzer, root string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() {
-			return err
-		}
-		rel, err := filepath.Rel(root, p)
-		if err != nil || a.Wants(analyze.Entry{Path: rel}) == analyze.Ignore {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		return a.Analyze(t.Context(), analyze.NewFileSet(analyze.NewFile(analyze.Entry{Path: rel}, data)), out)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func analyzeOne(t *testing.T, a analyze.Analyzer, name, content string) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	if err := a.Analyze(t.Context(), fstest.MapFS{name: {Data: []byte(content)}}, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func noProblems(t *testing.T, r *inventory.Record) {
-	t.Helper()
-	for _, p := range r.Problems {
-		t.Errorf("problem: %s: %s", p.Path, p.Message)
-	}
-}
 
 // truth is what Gem::Specification.load says of a file.
 type truth struct {
@@ -105,8 +64,8 @@ func TestInstalledAgainstRubyGems(t *testing.T) {
 	if err := json.Unmarshal(data, &want); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, Analyzer{}, "testdata")
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, "testdata")
+	analyzetest.NoProblems(t, r)
 	compare(t, want, r)
 	for _, p := range r.Packages {
 		if p.Name == "tide-probe" {
@@ -120,14 +79,7 @@ func TestInstalledAgainstRubyGems(t *testing.T) {
 
 // Every gemspec of the layer, against this machine's RubyGems.
 func TestCorpus(t *testing.T) {
-	dir := os.Getenv("TIDEWAITER_CORPUS")
-	if dir == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set")
-	}
-	root := filepath.Join(dir, ".work/layers/ruby-debs/fs")
-	if _, err := os.Stat(root); err != nil {
-		t.Skip(err)
-	}
+	root := analyzetest.Layer(t, "ruby-debs")
 	ruby, err := exec.LookPath("ruby")
 	if err != nil {
 		t.Skip("no ruby to ask")
@@ -143,8 +95,8 @@ puts JSON.generate(Dir.glob("**/*.gemspec").select{|f| File.dirname(f) =~ %r{/sp
 	if err := json.Unmarshal(said, &want); err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, Analyzer{}, root)
-	noProblems(t, r)
+	r := analyzetest.RunDir(t, Analyzer{}, root)
+	analyzetest.NoProblems(t, r)
 	compare(t, want, r)
 	t.Logf("%d gems", len(r.Packages))
 }
@@ -181,8 +133,8 @@ func TestHandWritten(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := analyzeOne(t, Analyzer{}, tt.path, tt.content)
-			noProblems(t, r)
+			r := analyzetest.RunOne(t, Analyzer{}, tt.path, tt.content)
+			analyzetest.NoProblems(t, r)
 			got := ""
 			for _, p := range r.Packages {
 				l := ""
@@ -196,7 +148,7 @@ func TestHandWritten(t *testing.T) {
 			}
 		})
 	}
-	if r := analyzeOne(t, Analyzer{}, "g/specifications/x.gemspec", "nothing"); len(r.Packages) != 0 || len(r.Problems) != 1 {
+	if r := analyzetest.RunOne(t, Analyzer{}, "g/specifications/x.gemspec", "nothing"); len(r.Packages) != 0 || len(r.Problems) != 1 {
 		t.Errorf("nameless: %+v", r)
 	}
 }
@@ -218,8 +170,8 @@ func TestLockAgainstBundler(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := analyzeOne(t, LockAnalyzer{}, "app/Gemfile.lock", string(data))
-			noProblems(t, r)
+			r := analyzetest.RunOne(t, LockAnalyzer{}, "app/Gemfile.lock", string(data))
+			analyzetest.NoProblems(t, r)
 			said, err := os.ReadFile("testdata/" + name + ".truth")
 			if err != nil {
 				t.Fatal(err)
@@ -273,46 +225,30 @@ func TestLockWants(t *testing.T) {
 			t.Errorf("Wants(%s) = %v, want %v", path, got, want)
 		}
 	}
-	if r := analyzeOne(t, LockAnalyzer{}, "Gemfile.lock", "GEM\n  specs:\n<<<<<<< HEAD\n    a (1.0)\n"); len(r.Problems) != 1 {
+	if r := analyzetest.RunOne(t, LockAnalyzer{}, "Gemfile.lock", "GEM\n  specs:\n<<<<<<< HEAD\n    a (1.0)\n"); len(r.Problems) != 1 {
 		t.Errorf("conflict: %+v", r)
 	}
 }
 
-func fuzz(f *testing.F, a analyze.Analyzer, paths []string) {
-	err := filepath.WalkDir("testdata", func(p string, d fs.DirEntry, err error) error {
-		if err != nil || !d.Type().IsRegular() || strings.Contains(p, "fuzz") {
-			return err
-		}
-		data, err := os.ReadFile(p)
-		f.Add(0, data)
-		f.Add(1, data)
-		f.Add(2, data)
-		return err
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, which int, data []byte) {
-		out := &inventory.Record{Analyzer: a.Name()}
-		file := analyze.NewFile(analyze.Entry{Path: paths[uint(which)%uint(len(paths))]}, data)
-		if err := a.Analyze(t.Context(), analyze.NewFileSet(file), out); err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range out.Packages {
-			if !validName(p.Name) || p.Version != "" && !validVersion(p.Version) {
-				t.Errorf("package %+v", p)
-			}
-			for f := range p.Files.All() {
-				if !fs.ValidPath(strings.TrimSuffix(string(f), "/")) {
-					t.Errorf("path %q", f)
-				}
-			}
-		}
-	})
-}
-
 func FuzzGemspec(f *testing.F) {
-	fuzz(f, Analyzer{}, []string{"lib/ruby/gems/3.1.0/specifications/a-1.gemspec", "lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec", "b/bundler/gems/a-0123456/a.gemspec"})
+	analyzetest.Fuzz(f, []analyze.Analyzer{Analyzer{}}, []string{"lib/ruby/gems/3.1.0/specifications/a-1.gemspec", "lib/ruby/gems/3.1.0/specifications/default/a-1.gemspec", "b/bundler/gems/a-0123456/a.gemspec"}, sane, "testdata")
 }
 
-func FuzzLock(f *testing.F) { fuzz(f, LockAnalyzer{}, []string{"Gemfile.lock"}) }
+func FuzzLock(f *testing.F) {
+	analyzetest.Fuzz(f, []analyze.Analyzer{LockAnalyzer{}}, []string{"Gemfile.lock"}, sane, "testdata")
+}
+
+// sane checks what no content may break.
+func sane(t testing.TB, r *inventory.Record) {
+	t.Helper()
+	for _, p := range r.Packages {
+		if !validName(p.Name) || p.Version != "" && !validVersion(p.Version) {
+			t.Errorf("package %+v", p)
+		}
+		for f := range p.Files.All() {
+			if !fs.ValidPath(strings.TrimSuffix(string(f), "/")) {
+				t.Errorf("path %q", f)
+			}
+		}
+	}
+}

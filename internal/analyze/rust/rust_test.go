@@ -2,14 +2,11 @@ package rust
 
 import (
 	"bytes"
-	"compress/gzip"
 	"compress/zlib"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,42 +14,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
-
-// fixture reads an executable of testdata: real ones, in which all but
-// headers, marks of the compiler, .dep-v0 and source paths is zero. The list of
-// demo-audit and pe-audit was added by objcopy.
-func fixture(t testing.TB, name string) []byte {
-	t.Helper()
-	f, err := os.Open(filepath.Join("testdata", name+".gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-func run(t testing.TB, a analyze.Analyzer, path string, data []byte) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: a.Name()}
-	f := analyze.NewFile(analyze.Entry{Path: path, Kind: analyze.Sniff(path, data)}, data)
-	if a.Wants(f.Entry) == analyze.Ignore {
-		t.Fatalf("Wants(%s, %s) says no", path, f.Kind)
-	}
-	if err := a.Analyze(t.Context(), analyze.NewFileSet(f), out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 func names(ps []inventory.Package) []string {
 	var out []string
@@ -79,6 +43,9 @@ func mach(name string, content []byte) []byte {
 	return append(append(b, content...), make([]byte, 8<<10)...)
 }
 
+// The programs of testdata are real ones, in which all but headers, marks of
+// the compiler, .dep-v0 and source paths is zero. The list of demo-audit and
+// pe-audit was added by objcopy.
 func TestAuditable(t *testing.T) {
 	text, err := os.ReadFile("testdata/demo-audit.json")
 	if err != nil {
@@ -90,10 +57,10 @@ func TestAuditable(t *testing.T) {
 	_ = w.Close()
 	want := []string{"cargo adler 1.0.2", "cargo cc 1.0.83", "cargo demo 0.1.0", "cargo tool-lib 2.0.0-rc.1+b5"}
 	for name, data := range map[string][]byte{
-		"elf": fixture(t, "demo-audit"), "pe": fixture(t, "pe-audit"), "mach-o": mach(".dep-v0", z.Bytes()),
+		"elf": analyzetest.Gunzip(t, "testdata/demo-audit.gz"), "pe": analyzetest.Gunzip(t, "testdata/pe-audit.gz"), "mach-o": mach(".dep-v0", z.Bytes()),
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "usr/bin/demo", data)
+			got := analyzetest.RunFile(t, Analyzer{}, "usr/bin/demo", data)
 			w := want
 			if name == "elf" {
 				w = append([]string{"generic rust 1.95.0"}, want...) // as readelf -p .comment shows
@@ -112,6 +79,9 @@ func TestAuditable(t *testing.T) {
 	}
 }
 
+// The programs of testdata are real ones, in which all but headers, marks of
+// the compiler, .dep-v0 and source paths is zero. The list of demo-audit and
+// pe-audit was added by objcopy.
 func TestAuditableBroken(t *testing.T) {
 	pack := func(v any) []byte {
 		var z bytes.Buffer
@@ -141,13 +111,13 @@ func TestAuditableBroken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Analyzer{}, "x", mach(".dep-v0", tt.section))
+			got := analyzetest.RunFile(t, Analyzer{}, "x", mach(".dep-v0", tt.section))
 			if len(got.Packages) != tt.packages || len(got.Problems) != 1 || got.Problems[0].Limit != tt.limit {
 				t.Errorf("%v, %+v", names(got.Packages), got.Problems)
 			}
 		})
 	}
-	if got := run(t, Analyzer{}, "x", mach(".dep-v0", good)); len(got.Problems) > 0 || len(got.Packages) != 1 || len(got.Packages[0].Depends) > 0 {
+	if got := analyzetest.RunFile(t, Analyzer{}, "x", mach(".dep-v0", good)); len(got.Problems) > 0 || len(got.Packages) != 1 || len(got.Packages[0].Depends) > 0 {
 		t.Errorf("dependencies out of range: %+v", got)
 	}
 }
@@ -168,7 +138,7 @@ func TestPaths(t *testing.T) {
 			case "demo":
 				want = append(want, "generic rust 1.95.0")
 			}
-			got := run(t, Analyzer{}, "bin/"+name, fixture(t, name))
+			got := analyzetest.RunFile(t, Analyzer{}, "bin/"+name, analyzetest.Gunzip(t, "testdata/"+name+".gz"))
 			if d := cmp.Diff(want, names(got.Packages), cmpopts.SortSlices(strings.Compare)); d != "" || len(got.Problems) > 0 {
 				t.Errorf("(-want +got):\n%s%v", d, got.Problems)
 			}
@@ -187,7 +157,7 @@ func TestOthers(t *testing.T) {
 		if err != nil {
 			t.Skipf("no program to look at: %v", err)
 		}
-		if got := run(t, Analyzer{}, p[1:], data); len(got.Packages)+len(got.Problems) > 0 {
+		if got := analyzetest.RunFile(t, Analyzer{}, p[1:], data); len(got.Packages)+len(got.Problems) > 0 {
 			t.Errorf("%s: %+v", p, got)
 		}
 	}
@@ -252,7 +222,7 @@ dependencies = [
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := run(t, Lock{}, "src/Cargo.lock", []byte(tt.text))
+			got := analyzetest.RunFile(t, Lock{}, "src/Cargo.lock", []byte(tt.text))
 			var b strings.Builder
 			for _, p := range got.Packages {
 				fmt.Fprintf(&b, "%s %s sha256=%.12s %v\n", p.Name, p.Version, p.Hashes["sha256"], p.Depends)
@@ -265,13 +235,13 @@ dependencies = [
 			}
 		})
 	}
-	if got := run(t, Lock{}, "Cargo.lock", []byte("[[package]]\nname = \"x\"\nversion = \"nonsense\"\nsource = \"registry+x\"\n")); len(got.Problems) != 1 || len(got.Packages) != 0 {
+	if got := analyzetest.RunFile(t, Lock{}, "Cargo.lock", []byte("[[package]]\nname = \"x\"\nversion = \"nonsense\"\nsource = \"registry+x\"\n")); len(got.Problems) != 1 || len(got.Packages) != 0 {
 		t.Errorf("broken: %+v", got)
 	}
 }
 
 func FuzzProgram(f *testing.F) {
-	f.Add(fixture(f, "demo-audit")[:8<<10])
+	f.Add(analyzetest.Gunzip(f, "testdata/demo-audit.gz")[:8<<10])
 	f.Add(mach(".dep-v0", []byte("x\x9c")))
 	f.Add(mach("__const", []byte("/rustc/ registry/src/a/b-1.0.0/")))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -287,7 +257,7 @@ func FuzzProgram(f *testing.F) {
 
 func FuzzLock(f *testing.F) {
 	f.Add([]byte("[[package]]\nname = \"x\"\nversion = \"1.0.0\"\nsource = \"r\"\ndependencies = [\n \"a 1\",\n]\n[metadata]\n\"checksum a\" = \"b\"\n"))
-	f.Fuzz(func(t *testing.T, b []byte) { run(t, Lock{}, "Cargo.lock", b) })
+	f.Fuzz(func(t *testing.T, b []byte) { analyzetest.RunFile(t, Lock{}, "Cargo.lock", b) })
 }
 
 func BenchmarkNotRust(b *testing.B) {
