@@ -8,11 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -27,12 +27,7 @@ func file(t testing.TB, name string) string {
 
 func run(t testing.TB, in string) *inventory.Record {
 	t.Helper()
-	out := &inventory.Record{Analyzer: "apk"}
-	m := fstest.MapFS{"lib/apk/db/installed": {Data: []byte(in)}}
-	if err := (Analyzer{}).Analyze(t.Context(), m, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
+	return analyzetest.RunOne(t, Analyzer{}, "lib/apk/db/installed", in)
 }
 
 // The lists are the answer of apk-tools 2.10 to "apk list -I", the infos its

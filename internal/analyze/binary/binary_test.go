@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -262,7 +263,11 @@ func TestHeaders(t *testing.T) {
 }
 
 func TestGoProducts(t *testing.T) {
-	goTool := filepath.Join(runtime.GOROOT(), "bin", "go")
+	root, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skip("no go tool: ", err)
+	}
+	goTool := filepath.Join(strings.TrimSpace(string(root)), "bin", "go")
 	data, err := os.ReadFile(goTool)
 	if err != nil {
 		t.Skip("no go tool: ", err)

@@ -11,18 +11,16 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 )
 
 // TestImage finds what Alpine's own programs are, without apk: the versions
 // are those of its package database.
 func TestImage(t *testing.T) {
-	shared := os.Getenv("TIDEWAITER_SHARED")
-	if shared == "" {
-		shared = filepath.Join("..", "..", "..", "..", "shared")
-	}
-	f, err := os.Open(filepath.Join(shared, "images", "alpine310.tar"))
+	f, err := os.Open(analyzetest.Shared(t, "images", "alpine310.tar"))
 	if err != nil {
-		t.Skip("no shared images: ", err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	want := map[string]string{}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -138,13 +139,9 @@ func TestDebs(t *testing.T) {
 // must have the version of that package. Files that are no product's, nearly
 // all, must be found to be none.
 func TestCorpus(t *testing.T) {
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set: no layers")
-	}
-	layers, err := filepath.Glob(filepath.Join(corpus, ".work", "layers", "*", "fs"))
-	if err != nil || len(layers) == 0 {
-		t.Fatalf("no layers in %s: %v", corpus, err)
+	layers := analyzetest.Layers(t, "*/fs")
+	if len(layers) == 0 {
+		t.Fatal("no layers in the corpus")
 	}
 	var files, agreed, disagreed, embedded, unowned int
 	for _, layer := range layers {

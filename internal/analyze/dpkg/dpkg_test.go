@@ -16,6 +16,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -312,13 +313,9 @@ func TestWants(t *testing.T) {
 // $TIDEWAITER_CORPUS/.work/layers/*/fs that hold a status file.
 func layers(t testing.TB) []string {
 	t.Helper()
-	corpus := os.Getenv("TIDEWAITER_CORPUS")
-	if corpus == "" {
-		t.Skip("TIDEWAITER_CORPUS is not set: no unpacked layers to read")
-	}
-	found, err := filepath.Glob(filepath.Join(corpus, ".work/layers/*/fs", statusFile))
-	if err != nil || len(found) == 0 {
-		t.Skipf("no Debian layer below %s", corpus)
+	found := analyzetest.Layers(t, "*/fs/"+statusFile)
+	if len(found) == 0 {
+		t.Skip("no Debian layer in the corpus")
 	}
 	for i := range found {
 		found[i] = strings.TrimSuffix(found[i], "/"+statusFile)

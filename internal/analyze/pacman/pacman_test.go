@@ -14,6 +14,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -50,18 +51,9 @@ func local(t testing.TB) fstest.MapFS {
 	}
 }
 
-func run(t testing.TB, m fstest.MapFS) *inventory.Record {
-	t.Helper()
-	out := &inventory.Record{Analyzer: "pacman"}
-	if err := (Analyzer{}).Analyze(t.Context(), m, out); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 // testdata/info.txt is the answer of "pacman -Qi", files.txt that of "pacman -Ql".
 func TestAgainstPacman(t *testing.T) {
-	out := run(t, local(t))
+	out := analyzetest.RunAll(t, Analyzer{}, local(t))
 	if len(out.Problems) != 0 {
 		t.Errorf("problems: %v", out.Problems)
 	}
@@ -129,7 +121,7 @@ func TestAgainstPacman(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	out := run(t, fstest.MapFS{
+	out := analyzetest.RunAll(t, Analyzer{}, fstest.MapFS{
 		localDir + "a-1-1/desc":     {Data: []byte("%NAME%\na\n\n%VERSION%\n\n")},
 		localDir + "b-1-1/desc":     {Data: []byte("no section\n%NAME%\r\nb\r\n\r\n%VERSION%\n1-1\n\n%LICENSE%\n\nMIT\n")},
 		localDir + "nohyphen/files": {Data: []byte("%FILES%\nusr/x\n")},

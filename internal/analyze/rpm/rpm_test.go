@@ -18,6 +18,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/analyzetest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -27,19 +28,6 @@ import (
 // by sqlite3 with small pages. small.tsv and small.files are what rpm 4.18
 // says of them.
 var fixtures = []string{"small.bdb", "small-be.bdb", "small.ndb", "small.sqlite"}
-
-func gunzip(t testing.TB, name string) []byte {
-	t.Helper()
-	z, err := gzip.NewReader(strings.NewReader(readFile(t, name)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 // run analyzes one file, from memory or as if it were spooled.
 func run(t testing.TB, path string, data []byte, spooled bool) *inventory.Record {
@@ -58,7 +46,7 @@ func run(t testing.TB, path string, data []byte, spooled bool) *inventory.Record
 func TestForms(t *testing.T) {
 	tsv, files := readFile(t, "testdata/small.tsv"), readFile(t, "testdata/small.files")
 	for _, name := range fixtures {
-		data := gunzip(t, "testdata/"+name+".gz")
+		data := analyzetest.Gunzip(t, "testdata/"+name+".gz")
 		for _, spooled := range []bool{false, true} {
 			out := run(t, "var/lib/rpm/Packages", data, spooled)
 			for _, p := range out.Problems {
@@ -74,7 +62,7 @@ func TestForms(t *testing.T) {
 // What requires what in the packages made for odd cases stands in their spec:
 // a file nobody provides by name, a versioned name, a boolean, a capability.
 func TestDepends(t *testing.T) {
-	out := run(t, "var/lib/rpm/rpmdb.sqlite", gunzip(t, "testdata/small.sqlite.gz"), false)
+	out := run(t, "var/lib/rpm/rpmdb.sqlite", analyzetest.Gunzip(t, "testdata/small.sqlite.gz"), false)
 	got := make(map[string][]string)
 	for _, p := range out.Packages {
 		if strings.HasPrefix(p.Name, "odd-") && p.Depends != nil {
@@ -134,7 +122,7 @@ func TestManifest(t *testing.T) {
 
 func TestBroken(t *testing.T) {
 	for _, name := range fixtures {
-		data := gunzip(t, "testdata/"+name+".gz")
+		data := analyzetest.Gunzip(t, "testdata/"+name+".gz")
 		whole := len(run(t, "var/lib/rpm/Packages", data, false).Packages)
 		// cut at half: a Problem, and what came before is kept or not, but never more
 		for _, n := range []int{len(data) / 2, 4096, 100, 33, 13} {
@@ -175,7 +163,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("NDB without slots: problems %v", out.Problems)
 	}
 	// a B-tree whose last child is its root
-	tree := gunzip(t, "testdata/small.sqlite.gz")
+	tree := analyzetest.Gunzip(t, "testdata/small.sqlite.gz")
 	root := tree[512:1024]
 	if root[0] != sqliteInterior {
 		t.Fatalf("page 2 is of type %d: no longer the root of Packages", root[0])
@@ -186,7 +174,7 @@ func TestLimits(t *testing.T) {
 		t.Errorf("SQLite with a circle: problems %v", out.Problems)
 	}
 	// a chain of overflow pages that leads back to its first page
-	chain := gunzip(t, "testdata/small.bdb.gz")
+	chain := analyzetest.Gunzip(t, "testdata/small.bdb.gz")
 	for at := 1024; at < len(chain); at += 1024 {
 		if chain[at+25] == bdbPageOverflow {
 			copy(chain[at+16:], chain[at+8:at+12]) // next is the page itself
@@ -234,17 +222,9 @@ func TestWants(t *testing.T) {
 // image returns a file of an image in ../shared/images.
 func image(t testing.TB, name, path string) []byte {
 	t.Helper()
-	shared := os.Getenv("TIDEWAITER_SHARED")
-	if shared == "" {
-		wd, err := os.Getwd()
-		if err != nil {
-			t.Fatal(err)
-		}
-		shared = filepath.Join(wd, "../../../../shared")
-	}
-	f, err := os.Open(filepath.Join(shared, "images", name))
+	f, err := os.Open(analyzetest.Shared(t, "images", name))
 	if err != nil {
-		t.Skipf("no image to read: %v", err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	outer := tar.NewReader(f)
@@ -312,7 +292,7 @@ func TestAgainstRPM(t *testing.T) {
 	t.Run("sle15.tar", func(t *testing.T) {
 		const path = "usr/lib/sysimage/rpm/Packages.db"
 		out := run(t, path, image(t, "sle15.tar", path), false)
-		p, f := compare(t, "sle15.tar", out.Packages, readFile(t, "testdata/sle15.tsv"), string(gunzip(t, "testdata/sle15.files.gz")))
+		p, f := compare(t, "sle15.tar", out.Packages, readFile(t, "testdata/sle15.tsv"), string(analyzetest.Gunzip(t, "testdata/sle15.files.gz")))
 		t.Logf("%d packages with %d files compared; problems: %v", p, f, out.Problems)
 	})
 }
@@ -348,7 +328,7 @@ func BenchmarkDatabase(b *testing.B) {
 
 func FuzzDatabase(f *testing.F) {
 	for _, name := range fixtures {
-		f.Add(gunzip(f, "testdata/"+name+".gz"))
+		f.Add(analyzetest.Gunzip(f, "testdata/"+name+".gz"))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		memory := run(t, "var/lib/rpm/Packages", data, false)
@@ -360,7 +340,7 @@ func FuzzDatabase(f *testing.F) {
 }
 
 func FuzzHeader(f *testing.F) {
-	r := gunzip(f, "testdata/small.sqlite.gz")
+	r := analyzetest.Gunzip(f, "testdata/small.sqlite.gz")
 	var seeds [][]byte
 	if err := sqliteBlobs(&reader{data: r, size: int64(len(r))}, func(b []byte) error {
 		seeds = append(seeds, slices.Clone(b))
