@@ -21,7 +21,6 @@ type builder struct {
 	located   []located
 	dropped   map[int]bool // packages that turned out to be none
 	ours      bool         // written by us: nothing has to be guessed
-	stated    string       // time the document gives for itself
 	rooted    bool         // an XML root element was there
 }
 

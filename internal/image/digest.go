@@ -21,7 +21,7 @@ func checkDigest(s string) error {
 		return fmt.Errorf("%q is not a digest: want sha256:…, sha384:… or sha512:…", shorten(s))
 	}
 	if len(hexa) != 2*h.Size() || strings.Trim(hexa, "0123456789abcdef") != "" {
-		return fmt.Errorf("%q is not a digest: want %d lower-case hexadecimal digits after %s:", shorten(s), 2*h.Size(), alg)
+		return fmt.Errorf("%q is not a digest: want %s: and %d lower-case hexadecimal digits", shorten(s), alg, 2*h.Size())
 	}
 	return nil
 }

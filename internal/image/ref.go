@@ -195,7 +195,7 @@ func (a *archive) kind() (Kind, error) {
 	case a.has("index.json"):
 		return OCIArchive, nil
 	}
-	return "", errors.New("a tar, but not of an image: it has no manifest.json, repositories or index.json; for a root filesystem unpack it and use dir:")
+	return "", errors.New("a tar, but not of an image: it has no manifest.json, repositories or index.json; for a root filesystem unpack it and use dir:PATH")
 }
 
 // splitChoice separates what names a file from what chooses an image in it:

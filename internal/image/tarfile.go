@@ -62,7 +62,7 @@ func indexArchive(at io.ReaderAt, size int64, limits Limits) (*archive, error) {
 		name := inside(h.Name)
 		e := archiveEntry{size: h.Size}
 		switch h.Typeflag {
-		case tar.TypeReg, tar.TypeRegA: //nolint:staticcheck // old archives have it
+		case tar.TypeReg:
 		case tar.TypeSymlink:
 			e.link = inside(h.Linkname)
 			if !path.IsAbs(h.Linkname) {

@@ -11,7 +11,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -54,9 +53,15 @@ func samples(t testing.TB) map[string][]byte {
 		"tar":         sampleTar(t),
 		"text":        sampleText(t),
 	}
-	if elf, err := os.ReadFile(filepath.Join(runtime.GOROOT(), "bin", "go")); err == nil {
-		m["executable"] = elf[:min(len(elf), 600_000)]
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
 	}
+	elf, err := os.ReadFile(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m["executable"] = elf[:min(len(elf), 600_000)]
 	return m
 }
 

@@ -204,7 +204,7 @@ func (p *rangeParser) parse(s string) expr {
 		if strings.ContainsAny(s, "[(") {
 			return p.intervals(s)
 		}
-		if p.scheme == NuGet && strings.IndexAny(s, "<>=!|, ") < 0 {
+		if p.scheme == NuGet && !strings.ContainsAny(s, "<>=!|, ") {
 			return p.nugetMinimum(s)
 		}
 	case Gem:

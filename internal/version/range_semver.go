@@ -93,7 +93,7 @@ func (p *rangeParser) semComparator(set semSet, operator, text string) semSet {
 	if v == nil {
 		return set
 	}
-	if operator == "" && (p.scheme == Cargo || p.scheme == Julia) && parts > 0 && strings.IndexAny(text, "*xX") < 0 {
+	if operator == "" && (p.scheme == Cargo || p.scheme == Julia) && parts > 0 && !strings.ContainsAny(text, "*xX") {
 		operator = "^"
 	}
 	low := semBound{op: greater | equal, v: v, lowest: parts < 3}
