@@ -5,6 +5,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/match"
@@ -103,11 +104,8 @@ func csvPackage(cells map[string]string, p *inventory.Package) {
 // their full-width forms, even in quotes.
 func csvCell(s string) string {
 	s = strings.TrimSpace(printable(s))
-	for _, first := range s {
-		if strings.ContainsRune("=+-@＝＋－＠|%'", first) {
-			return "'" + s
-		}
-		break
+	if first, _ := utf8.DecodeRuneInString(s); strings.ContainsRune("=+-@＝＋－＠|%'", first) {
+		return "'" + s
 	}
 	return s
 }
