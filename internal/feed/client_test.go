@@ -283,7 +283,7 @@ func TestGetDigest(t *testing.T) {
 
 func TestGetRedirectKeepsSecrets(t *testing.T) {
 	other, asked := serve(t, func(n int, w http.ResponseWriter, r *http.Request) { io.WriteString(w, "data") })
-	url, _ := serve(t, func(n int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other+"/x", 302) })
+	url, _ := serve(t, func(n int, w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other+"/x", http.StatusFound) })
 	c, _ := testClient()
 	d, err := c.Get(t.Context(), url, Conditional{Header: http.Header{"Apikey": {"secret"}}})
 	wantContent(t, d, err, []byte("data"))
@@ -294,7 +294,7 @@ func TestGetRedirectKeepsSecrets(t *testing.T) {
 
 func TestGetNeverLeavesHTTPS(t *testing.T) {
 	plain, asked := serve(t, func(n int, w http.ResponseWriter, r *http.Request) {})
-	s := httptest.NewTLSServer(http.RedirectHandler(plain, 302))
+	s := httptest.NewTLSServer(http.RedirectHandler(plain, http.StatusFound))
 	defer s.Close()
 	c, _ := testClient()
 	c.HTTP = s.Client()

@@ -58,23 +58,6 @@ func collect(t testing.TB, in feed.Input) (map[string]*advisory.Advisory, []stri
 	return out, bad, nil
 }
 
-// said is the claims about a package in one line each.
-func said(a *advisory.Advisory, stream, name string) string {
-	var out []string
-	if a != nil {
-		for _, f := range a.Affected {
-			if f.Stream == stream && f.Name == name {
-				s := string(f.Status) + "|" + string(f.Fix.State) + "|"
-				for _, in := range f.Intervals {
-					s += "<" + in.Fixed
-				}
-				out = append(out, s+f.Requirement)
-			}
-		}
-	}
-	return strings.Join(out, " ")
-}
-
 func TestSample(t *testing.T) {
 	got, bad, err := collect(t, feed.Input{From: shared(t, "gentoo/sample/vuls-data-update/root/glsa")})
 	if err != nil || len(bad) > 0 || len(got) != 1 {

@@ -10,15 +10,16 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
 )
 
-func parseOne(t testing.TB, source, text string) (*advisory.Advisory, error, []error) {
+func parseOne(t testing.TB, source, text string) (*advisory.Advisory, []error, error) {
 	t.Helper()
 	p := newParser(sourceOf(t, source).rules)
 	a, err := p.parse([]byte(text))
-	return a, err, p.doubts
+	return a, p.doubts, err
 }
 
 // npm wraps events into a record.
@@ -55,7 +56,7 @@ func TestRanges(t *testing.T) {
 		{"nothing", ``, nil, ""},
 	}
 	for _, tt := range tests {
-		a, err, doubts := parseOne(t, "osv-npm", npm(tt.events))
+		a, doubts, err := parseOne(t, "osv-npm", npm(tt.events))
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 			continue
@@ -89,7 +90,7 @@ func TestRefusedRecords(t *testing.T) {
 		{"other ecosystem", `{"id":"A","affected":[{"package":{"ecosystem":"PyPI","name":"x"},"versions":["1"]}]}`, `speaks of packages of ["PyPI"] only`},
 	}
 	for _, tt := range tests {
-		a, err, _ := parseOne(t, "osv-npm", tt.text)
+		a, _, err := parseOne(t, "osv-npm", tt.text)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || len(err.Error()) > 1000 {
 			t.Errorf("%s: %v, %v, want %q", tt.name, a, err, tt.want)
 		}
@@ -101,32 +102,32 @@ func TestOtherNames(t *testing.T) {
 	alpine := func(ecosystem string) string {
 		return `{"id":"A","affected":[{"package":{"ecosystem":"` + ecosystem + `","name":"curl"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"8.0-r1"}]}]}]}`
 	}
-	if a, err, _ := parseOne(t, "osv-cleanstart", alpine("Alpine")); err != nil || a.Affected[0].Stream != "cleanstart" {
+	if a, _, err := parseOne(t, "osv-cleanstart", alpine("Alpine")); err != nil || a.Affected[0].Stream != "cleanstart" {
 		t.Errorf("got %+v, %v, want the stream cleanstart", a, err)
 	}
-	if a, err, _ := parseOne(t, "osv-cleanstart", alpine("Alpine:v3.18")); err == nil {
+	if a, _, err := parseOne(t, "osv-cleanstart", alpine("Alpine:v3.18")); err == nil {
 		t.Errorf("got %+v: CleanStart does not speak for Alpine", a)
 	}
-	if a, err, _ := parseOne(t, "osv-alpine", alpine("Alpine:v3.18")); err != nil || a.Affected[0].Stream != "alpine:3.18" {
+	if a, _, err := parseOne(t, "osv-alpine", alpine("Alpine:v3.18")); err != nil || a.Affected[0].Stream != "alpine:3.18" {
 		t.Errorf("got %+v, %v, want the stream alpine:3.18", a, err)
 	}
 	for ecosystem, want := range map[string]string{
 		"Debian:6.0": "debian:6", "Debian:12": "debian:12", "Debian:sid": "debian:unstable", "Ubuntu:22.04:LTS": "ubuntu:22.04", "Ubuntu:Pro:16.04:LTS": "ubuntu-pro:16.04",
 	} {
 		name, _, _ := strings.Cut(ecosystem, ":")
-		if a, err, _ := parseOne(t, "osv-"+strings.ToLower(name), alpine(ecosystem)); err != nil || a.Affected[0].Stream != want {
+		if a, _, err := parseOne(t, "osv-"+strings.ToLower(name), alpine(ecosystem)); err != nil || a.Affected[0].Stream != want {
 			t.Errorf("%s: %+v, %v, want %s", ecosystem, a, err, want)
 		}
 	}
 	// The rest of a record of several ecosystems is dropped.
 	mixed := `{"id":"A","affected":[{"package":{"ecosystem":"PyPI","name":"X_y"},"versions":["1"]},{"package":{"ecosystem":"npm","name":"x"},"versions":["1"]}]}`
-	if a, err, _ := parseOne(t, "osv-pypi", mixed); err != nil || len(a.Affected) != 1 || a.Affected[0].Key != (advisory.Key{Stream: "pypi", Name: "x-y"}) {
+	if a, _, err := parseOne(t, "osv-pypi", mixed); err != nil || len(a.Affected) != 1 || a.Affected[0].Key != (advisory.Key{Stream: "pypi", Name: "x-y"}) {
 		t.Errorf("got %+v, %v", a, err)
 	}
 }
 
 func TestOddities(t *testing.T) {
-	a, err, _ := parseOne(t, "osv-npm", "\ufeff"+`{"id":"MAL-1","modified":"0001-01-01T00:00:00Z","published":"2024-02-03","aliases":["MAL-1","CVE-2024-0001","cve-2024-0001",""],"related":["CVE-2024-0001","B"],
+	a, _, err := parseOne(t, "osv-npm", "\ufeff"+`{"id":"MAL-1","modified":"0001-01-01T00:00:00Z","published":"2024-02-03","aliases":["MAL-1","CVE-2024-0001","cve-2024-0001",""],"related":["CVE-2024-0001","B"],
 		"affected":[{"package":{"ecosystem":"npm","name":"evil"}}],"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/nonsense"},{"type":"CVSS_V3","score":7.5},{"type":"Ubuntu","score":"medium"}],
 		"database_specific":{"severity":["HIGH"],"cwe_ids":"CWE-79","cwes":[{"cweId":"CWE-506"},{"cweId":"x"}],"github_reviewed":"maybe","cvss_v3":"high"}}`)
 	if err != nil {
@@ -147,11 +148,11 @@ func TestOddities(t *testing.T) {
 	if a.Published.Format("2006-01-02") != "2024-02-03" {
 		t.Errorf("published %v", a.Published)
 	}
-	git, err, _ := parseOne(t, "osv-npm", `{"id":"A","affected":[{"package":{"ecosystem":"npm","name":"x"},"ranges":[{"type":"GIT","repo":"r","events":[{"introduced":"0"},{"fixed":"abc"}]}]}]}`)
+	git, _, err := parseOne(t, "osv-npm", `{"id":"A","affected":[{"package":{"ecosystem":"npm","name":"x"},"ranges":[{"type":"GIT","repo":"r","events":[{"introduced":"0"},{"fixed":"abc"}]}]}]}`)
 	if err != nil || git.Affected[0].Status != advisory.StatusUndetermined || !strings.Contains(git.Affected[0].Note, "commits only") {
 		t.Errorf("commits only: %+v, %v", git, err)
 	}
-	debian, err, _ := parseOne(t, "osv-debian", `{"id":"D","related":["CVE-2024-0002","DLA-1"],"affected":[{"package":{"ecosystem":"Debian:10","name":"x"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}],"ecosystem_specific":{"urgency":"end-of-life"}}]}`)
+	debian, _, err := parseOne(t, "osv-debian", `{"id":"D","related":["CVE-2024-0002","DLA-1"],"affected":[{"package":{"ecosystem":"Debian:10","name":"x"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}],"ecosystem_specific":{"urgency":"end-of-life"}}]}`)
 	if err != nil || !slices.Equal(debian.Upstream, []string{"CVE-2024-0002"}) || !slices.Equal(debian.Related, []string{"DLA-1"}) || debian.Affected[0].Fix.State != advisory.EndOfLife {
 		t.Errorf("Debian: %+v, %v", debian, err)
 	}

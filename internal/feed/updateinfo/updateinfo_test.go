@@ -92,7 +92,6 @@ func said(a *advisory.Advisory, stream, name string) string {
 
 func TestSamples(t *testing.T) {
 	type check struct{ id, stream, name, want string }
-	const x86 = "x86_64"
 	for _, tt := range []struct {
 		source, from string
 		records      int
