@@ -49,7 +49,6 @@ func (i *Item) Expired(now time.Time) bool {
 type silencer struct {
 	lists  []*Allowlist
 	byGate map[string]*gateItems
-	ends   bool // some item expires
 }
 
 type itemRef struct {
@@ -59,8 +58,10 @@ type itemRef struct {
 
 // gateItems are the items of one gate.
 type gateItems struct {
-	refs     []itemRef // in order
-	exact    map[string][]int32
+	refs []itemRef // in order
+	// exact finds the last item of an id, next the one before it.
+	exact    map[string]int32
+	next     []int32
 	prefixes ends
 	suffixes ends
 	others   []otherItem
@@ -100,23 +101,39 @@ func (e *ends) add(text string, item endItem) {
 // expiries that cannot be read are problems.
 func compileAllowlists(ps *problems, paths []string, lists []*Allowlist) *silencer {
 	s := &silencer{lists: lists, byGate: map[string]*gateItems{}}
+	sizes := map[string]int{}
+	for _, l := range lists {
+		for i := range l.Items {
+			sizes[lower(l.Items[i].Gate)]++
+		}
+	}
+	type expiry struct {
+		at  time.Time
+		err error
+	}
+	expiries := map[string]expiry{} // few differ
 	for li, l := range lists {
 		for i := range l.Items {
 			item := &l.Items[i]
-			expires, err := item.Expires()
-			if err != nil {
-				ps.errorf(ValidationError, child(index(child(paths[li], "items"), i), "expires_on"), "%v", err)
+			e, ok := expiries[item.ExpiresOn]
+			if !ok {
+				e.at, e.err = item.Expires()
+				expiries[item.ExpiresOn] = e
+			}
+			if e.err != nil {
+				ps.errorf(ValidationError, child(index(child(paths[li], "items"), i), "expires_on"), "%v", e.err)
 				continue
 			}
-			gate := strings.ToLower(item.Gate)
+			gate := lower(item.Gate)
 			g := s.byGate[gate]
 			if g == nil {
-				g = &gateItems{exact: map[string][]int32{}}
+				n := sizes[gate]
+				g = &gateItems{refs: make([]itemRef, 0, n), exact: make(map[string]int32, n), next: make([]int32, 0, n)}
 				s.byGate[gate] = g
 			}
 			ref := int32(len(g.refs))
-			g.refs = append(g.refs, itemRef{li, i, expires})
-			s.ends = s.ends || !expires.IsZero()
+			g.refs = append(g.refs, itemRef{li, i, e.at})
+			g.next = append(g.next, -1)
 			if err := g.add(ref, item.TriggerID); err != nil {
 				ps.errorf(ValidationError, child(index(child(paths[li], "items"), i), "trigger_id"), "%v", err)
 			}
@@ -126,10 +143,15 @@ func compileAllowlists(ps *problems, paths []string, lists []*Allowlist) *silenc
 }
 
 func (g *gateItems) add(ref int32, id string) error {
-	// An id equal to the text of the item matches whatever the text means.
-	g.exact[id] = append(g.exact[id], ref)
-	if !strings.Contains(id, "*") && !strings.Contains(id, "regexp:") {
-		return nil
+	if !strings.Contains(id, "*") || strings.Contains(id, "regexp:") {
+		// An id equal to the text of the item matches whatever that means.
+		if last, ok := g.exact[id]; ok {
+			g.next[ref] = last
+		}
+		g.exact[id] = ref
+		if !strings.Contains(id, "regexp:") {
+			return nil
+		}
 	}
 	p, err := ParsePattern(id)
 	if err != nil {
@@ -171,8 +193,10 @@ func (s *silencer) find(gate string, now time.Time, ids ...string) (list *Allowl
 		if id == "" {
 			continue
 		}
-		for _, ref := range g.exact[id] {
-			offer(ref)
+		if ref, ok := g.exact[id]; ok {
+			for ; ref >= 0; ref = g.next[ref] {
+				offer(ref)
+			}
 		}
 		if strings.Contains(id, "\n") {
 			g.findLines(id, offer)

@@ -42,18 +42,26 @@ func (d *decoder) object(n *node, path string) (*object, bool) {
 		d.errorf(ValidationError, path, "is %s, not an object", n.kindName())
 		return nil, false
 	}
-	seen := make(map[string]bool, len(n.members))
+	var seen map[string]bool
+	if len(n.members) > 16 {
+		seen = make(map[string]bool, len(n.members))
+	}
 	for i := range n.members {
 		name := n.members[i].name
-		if strings.ContainsRune(name, 0) {
+		if strings.IndexByte(name, 0) >= 0 {
 			d.errorf(ValidationError, path, "the member name %q holds a NUL character", name)
 		}
-		if seen[name] {
+		twice := seen[name]
+		if seen == nil {
+			twice = slices.ContainsFunc(n.members[:i], func(m member) bool { return m.name == name })
+		} else {
+			seen[name] = true
+		}
+		if twice {
 			d.errorf(ValidationError, child(path, name), "the member occurs twice")
 		}
-		seen[name] = true
 	}
-	return &object{d: d, n: n, path: path}, true
+	return &object{d: d, n: n, path: path, seen: make([]string, 0, 8)}, true
 }
 
 // get finds a member; the last of doubled ones, as JSON readers do.
@@ -88,6 +96,9 @@ func (o *object) text(name string, need int) string {
 		}
 		return ""
 	}
+	if n.kind == '"' && strings.IndexByte(n.str, 0) < 0 {
+		return n.str // without making the path of it
+	}
 	return o.d.text(n, child(o.path, name))
 }
 
@@ -96,7 +107,7 @@ func (d *decoder) text(n *node, path string) string {
 		d.errorf(ValidationError, path, "is %s, not a string", n.kindName())
 		return ""
 	}
-	if strings.ContainsRune(n.str, 0) {
+	if strings.IndexByte(n.str, 0) >= 0 {
 		d.errorf(ValidationError, path, "holds a NUL character")
 	}
 	return n.str
@@ -105,6 +116,9 @@ func (d *decoder) text(n *node, path string) string {
 // each calls f for the items of an array member.
 func (o *object) each(name string, need int, f func(n *node, path string)) (present bool) {
 	n := o.get(name)
+	if n == nil && !o.must(need) {
+		return false
+	}
 	path := child(o.path, name)
 	if n == nil || n.kind == 'n' && !o.must(need) {
 		if o.must(need) {

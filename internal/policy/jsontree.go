@@ -1,10 +1,10 @@
 package policy
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -64,7 +64,7 @@ func parseTree(data []byte) (node, error) {
 	if !utf8.Valid(data) {
 		return node{}, ErrNotUTF8
 	}
-	if i := slices.Index(data, 0); i >= 0 {
+	if i := bytes.IndexByte(data, 0); i >= 0 {
 		return node{}, fmt.Errorf("bundle holds a NUL byte at offset %d", i)
 	}
 	if !json.Valid(data) {

@@ -40,6 +40,23 @@ func packages() policy.Gate {
 	)
 }
 
+// withName are the packages of a name, in order.
+func withName(s *policy.Subject, name string) []*inventory.Package {
+	return policy.Memo(s, "packages by name", func() map[string][]*inventory.Package {
+		out := make(map[string][]*inventory.Package, len(s.Image.Packages))
+		for i := range s.Image.Packages {
+			p := &s.Image.Packages[i]
+			out[p.Name] = append(out[p.Name], p)
+			if p.Namespace != "" && !p.OS() {
+				if full := match.EcosystemName(p); full != p.Name {
+					out[full] = append(out[full], p)
+				}
+			}
+		}
+		return out
+	})[name]
+}
+
 // named reports whether a package has a name, in any of the ways to write it.
 func named(p *inventory.Package, name string) bool {
 	return p.Name == name || p.Namespace != "" && !p.OS() && match.EcosystemName(p) == name
@@ -63,11 +80,7 @@ func withoutRelease(v string) string {
 
 func requiredPackage(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 	name, want := p.Text("name"), p.Text("version")
-	for i := range s.Image.Packages {
-		pkg := &s.Image.Packages[i]
-		if !named(pkg, name) {
-			continue
-		}
+	for _, pkg := range withName(s, name) {
 		h := policy.Hit{Evidence: evidence(s, pkg)}
 		switch {
 		case want == "" || pkg.Version == want:
@@ -108,11 +121,7 @@ func compareVersions(p *inventory.Package, other string) (int, error) {
 func deniedPackage(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 	name, want := p.Text("name"), p.Text("version")
 	var out []policy.Hit
-	for i := range s.Image.Packages {
-		pkg := &s.Image.Packages[i]
-		if !named(pkg, name) {
-			continue
-		}
+	for _, pkg := range withName(s, name) {
 		message := "Package is blacklisted: " + name
 		if want != "" {
 			if pkg.Version != want && (!pkg.OS() || withoutRelease(pkg.Version) != want) {

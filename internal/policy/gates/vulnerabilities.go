@@ -384,23 +384,34 @@ func decimals(f float64) int {
 	return -1
 }
 
+// byID finds findings by any of their names.
+func byID(s *policy.Subject, vendorOnly bool) map[string]*vuln {
+	return policy.Memo(s, "vulnerabilities by id, vendor only "+strconv.FormatBool(vendorOnly), func() map[string]*vuln {
+		present := map[string]*vuln{}
+		all := found(s)
+		for i := range all {
+			v := &all[i]
+			if vendorOnly && v.wontFix {
+				continue
+			}
+			if present[v.f.ID] == nil {
+				present[v.f.ID] = v
+			}
+			for _, id := range v.f.Aliases {
+				if present[id] == nil {
+					present[id] = v
+				}
+			}
+		}
+		return present
+	})
+}
+
 func deniedVulnerability(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 	if s.Scan == nil {
 		return notMatched(s), nil
 	}
-	present := map[string]*vuln{}
-	all := found(s)
-	for i := range all {
-		v := &all[i]
-		if p.Bool("vendor_only") && v.wontFix {
-			continue
-		}
-		for _, id := range append([]string{v.f.ID}, v.f.Aliases...) {
-			if present[id] == nil {
-				present[id] = v
-			}
-		}
-	}
+	present := byID(s, p.Bool("vendor_only"))
 	var ids []string
 	var e policy.Evidence
 	for _, id := range p.List("vulnerability_ids") {
