@@ -87,8 +87,9 @@ const (
 // Status is what the publisher says of the package.
 type Status string
 
-// The statuses. Only Affected can give a finding; the others keep other
-// sources from giving one, and are shown as evidence.
+// The statuses. Only Affected can give a finding. NotAffected keeps sources of
+// lower rank from giving one. The others say nothing definite: they are shown
+// as evidence, and whoever else speaks is heard.
 const (
 	StatusAffected      Status = "" // in the given versions
 	StatusNotAffected   Status = "not-affected"

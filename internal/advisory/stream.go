@@ -19,12 +19,17 @@ func DistroStream(id, version, codename string) (stream string, ok bool) {
 		if version == "" {
 			version = debianReleases[codename]
 		}
-		if version == "" && (codename == "sid" || codename == "") {
-			return "debian:unstable", codename == "sid"
+		if version == "" && (codename == "sid" || codename == "unstable" || codename == "") {
+			return "debian:unstable", codename != ""
 		}
 		major, _, _ = strings.Cut(version, ".")
 		return "debian:" + major, version != ""
-	case "ubuntu", "fedora", "photon", "azurelinux", "mariner", "openeuler", "openEuler", "anolis", "mageia":
+	case "ubuntu":
+		if version == "" {
+			version = ubuntuReleases[codename]
+		}
+		return "ubuntu:" + version, version != ""
+	case "fedora", "photon", "azurelinux", "mariner", "openeuler", "openEuler", "anolis", "mageia":
 		return strings.ToLower(id) + ":" + version, version != ""
 	case "alpine":
 		if strings.Contains(version, "_alpha") || version == "edge" || codename == "edge" {

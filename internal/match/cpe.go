@@ -11,32 +11,34 @@ import (
 // vendor and product, which are the key: part, version (when the pattern has
 // one instead of an interval), update, edition, language, software edition,
 // target software and hardware. What the package's CPE leaves open does not
-// contradict; what the pattern demands and the package denies does.
-func cpeMatches(pattern string, p *inventory.Package, v version.Version, c *comparer) bool {
+// contradict; what the pattern demands and the package denies does. certain is
+// false where the package leaves open what the pattern demands.
+func cpeMatches(pattern string, p *inventory.Package, v version.Version, c *comparer) (matches, certain bool) {
 	want := splitCPE(pattern)
 	if len(want) < 6 {
-		return false
+		return false, false
 	}
 	for _, own := range p.CPEs {
 		have := splitCPE(own)
-		if len(have) < 6 || have[3] != want[3] || have[4] != want[4] || have[2] != want[2] {
+		if len(have) < 6 || have[3] != want[3] || have[4] != want[4] || have[2] != want[2] || !cpeVersion(want, v, c) {
 			continue
 		}
-		if !cpeVersion(want, v, c) {
-			continue
-		}
-		ok := true
+		ok, sure := true, true
 		for i := 7; i < len(want) && i < 13; i++ {
-			if !cpeField(want[i], field(have, i)) {
+			w, h := want[i], field(have, i)
+			switch {
+			case w == "*" || w == h || h == "-" && w == "":
+			case h == "*":
+				sure = sure && w == "-" // the plain edition is what one has without a word
+			default:
 				ok = false
-				break
 			}
 		}
-		if ok {
-			return true
+		if ok && (sure || !matches) {
+			matches, certain = true, sure
 		}
 	}
-	return false
+	return matches, certain
 }
 
 func field(f []string, i int) string {
@@ -44,10 +46,6 @@ func field(f []string, i int) string {
 		return f[i]
 	}
 	return "*"
-}
-
-func cpeField(want, have string) bool {
-	return want == "*" || want == have || have == "*" || want == "-" && have == "*"
 }
 
 // cpeVersion compares an exact version in the pattern, with its update.

@@ -56,6 +56,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 	}
 	slices.Sort(e.Aliases)
 	c := newComparer()
+	var owned *owners
 	reported := 0
 	for i := range in.Packages {
 		p := &in.Packages[i]
@@ -70,7 +71,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 				spoken = true
 				j, relevant, problem := c.judge(p, l, cl)
 				if !relevant {
-					skipped = notRelevant(p, l, cl)
+					skipped = irrelevant(p, l, cl)
 					continue
 				}
 				if problem != "" {
@@ -87,7 +88,14 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 			}
 			continue
 		}
-		for _, f := range findings(i, p, judged, o) {
+		fs := findings(c, i, p, judged, o)
+		if p.Owner != "" {
+			if owned == nil {
+				owned = newOwners(in, o.Coverage)
+			}
+			owned.suppress(p, fs)
+		}
+		for _, f := range fs {
 			if f.ID == id || slices.Contains(f.Aliases, id) {
 				pe.Finding = &f
 				break
@@ -119,19 +127,6 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 	return e
 }
 
-func notRelevant(p *inventory.Package, l lookup, cl claim) string {
-	a := cl.affected
-	switch {
-	case !cl.advisory.Withdrawn.IsZero():
-		return fmt.Sprintf("%s %s was withdrawn on %s", cl.advisory.Source, cl.advisory.ID, cl.advisory.Withdrawn.Format("2006-01-02"))
-	case a.Names != advisory.Either && a.Names != l.names:
-		return fmt.Sprintf("%s %s speaks of the %s package of that name", cl.advisory.Source, cl.advisory.ID, map[bool]string{true: "source", false: "binary"}[a.Names == advisory.Source])
-	case len(a.Arches) > 0 && !slices.Contains(a.Arches, p.Arch):
-		return fmt.Sprintf("%s %s is for %s only", cl.advisory.Source, cl.advisory.ID, strings.Join(a.Arches, ", "))
-	}
-	return fmt.Sprintf("%s %s is for module %q of repository %q; the package is of module %q", cl.advisory.Source, cl.advisory.ID, a.Module, a.Repository, p.Module)
-}
-
 func affectedComparison(judged []judgement) string {
 	for i := range judged {
 		if judged[i].Affected {
@@ -143,11 +138,24 @@ func affectedComparison(judged []judgement) string {
 
 // decidingComparison names the comparison of the source that was heard.
 func decidingComparison(judged []judgement, o Options) string {
-	best := &judged[0]
+	var best *judgement
 	for i := range judged {
-		if priority(o, judged[i].Source) > priority(o, best.Source) {
-			best = &judged[i]
+		j := &judged[i]
+		if !j.speaks() {
+			continue
 		}
+		if best == nil || priority(o, j.Source) > priority(o, best.Source) ||
+			priority(o, j.Source) == priority(o, best.Source) && best.Affected && best.claim.affected.Status == advisory.StatusAffected {
+			best = j
+		}
+	}
+	if best == nil {
+		j := &judged[0]
+		s := "nothing can be concluded: " + j.Comparison
+		if j.Evidence.Status != "" {
+			s = "the publisher says " + j.Evidence.Status
+		}
+		return s + " (" + j.Source + " " + j.Advisory + ")"
 	}
 	s := best.Comparison
 	if best.Evidence.Status != "" {

@@ -7,18 +7,19 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
 // findings makes one finding per vulnerability of everything that was judged
 // about one package.
-func findings(index int, p *inventory.Package, judged []judgement, o Options) []Finding {
+func findings(c *comparer, index int, p *inventory.Package, judged []judgement, o Options) []Finding {
 	groups := groupByVulnerability(judged)
 	var out []Finding
 	for _, g := range groups {
 		slices.SortStableFunc(g.judged, func(a, b judgement) int {
 			return cmp.Or(cmp.Compare(priority(o, b.Source), priority(o, a.Source)), strings.Compare(a.Source, b.Source), strings.Compare(a.Advisory, b.Advisory))
 		})
-		f, ok := g.finding(index, p)
+		f, ok := g.finding(c, index, p, o)
 		if ok {
 			out = append(out, f)
 		}
@@ -62,7 +63,11 @@ func groupByVulnerability(judged []judgement) []group {
 				}
 			}
 		case len(a.Upstream) > 0:
-			ids[i] = a.Upstream
+			for _, id := range a.Upstream {
+				if id != "" {
+					ids[i] = append(ids[i], id)
+				}
+			}
 		default:
 			ids[i] = []string{a.ID}
 			for _, alias := range a.Aliases {
@@ -112,7 +117,7 @@ func groupByVulnerability(judged []judgement) []group {
 	out := make([]group, 0, len(groups))
 	for _, g := range groups {
 		slices.Sort(g.aliases)
-		g.aliases = slices.DeleteFunc(slices.Compact(g.aliases), func(s string) bool { return s == g.id })
+		g.aliases = slices.DeleteFunc(slices.Compact(g.aliases), func(s string) bool { return s == g.id || s == "" })
 		out = append(out, *g)
 	}
 	slices.SortFunc(out, func(a, b group) int { return strings.Compare(a.id, b.id) })
@@ -144,7 +149,11 @@ func (u union) find(id string) string {
 	return id
 }
 
+// join puts two sets together; "" is no identifier.
 func (u union) join(a, b string) {
+	if a == "" || b == "" {
+		return
+	}
 	a, b = u.find(a), u.find(b)
 	if a == b {
 		return
@@ -155,39 +164,46 @@ func (u union) join(a, b string) {
 	u.parent[b] = a
 }
 
-// finding decides. The word of the source of the highest priority that speaks
-// of the package counts: a distribution that says "not affected" or "fixed
-// here" silences the general databases. Within one source any record that
-// says "affected" counts.
-func (g *group) finding(index int, p *inventory.Package) (Finding, bool) {
-	f := Finding{ID: g.id, Aliases: g.aliases, Package: index, Confidence: 1}
-	affected, decided := false, ""
+// finding decides. The word of the rank that is the highest among the sources
+// that speak of the package counts: a distribution that says "not affected" or
+// "fixed here" silences the general databases. One that is still looking, or
+// whose word cannot be compared, does not speak. Within one rank any record
+// that says "affected" counts.
+func (g *group) finding(c *comparer, index int, p *inventory.Package, o Options) (Finding, bool) {
+	f := Finding{ID: g.id, Aliases: g.aliases, Package: index}
+	decided, affected, rank, mended := false, false, 0, ""
 	for i := range g.judged {
 		j := &g.judged[i]
 		f.Evidence = append(f.Evidence, j.Evidence)
-		if j.confidence == 0 {
+		r := priority(o, j.Source)
+		if !j.speaks() || decided && r < rank {
 			continue
 		}
-		if decided != "" && j.Source != decided {
-			continue
-		}
-		decided = j.Source
-		if j.Affected && j.claim.affected.Status == advisory.StatusAffected {
-			if !affected || j.confidence > f.Confidence {
-				f.Confidence = j.confidence
-			}
+		decided, rank = true, r
+		switch {
+		case j.claim.affected.Status != advisory.StatusAffected:
+		case j.Affected:
 			affected = true
+			f.Confidence = max(f.Confidence, j.confidence)
+		case j.ofExtendedSupport():
+			mended = j.Source
 		}
-		if j.claim.affected.Status == advisory.StatusNotAffected && j.Affected && specific(j.claim.affected) {
-			f.Suppressed = "the publisher says the package is not affected"
+	}
+	// A build for extended support from the version on that mends it is
+	// mended, whatever version mends it in the releases that came later.
+	if mended != "" && affected {
+		affected = false
+		for i := range g.judged {
+			if j := &g.judged[i]; j.counts(o, rank) && (j.Source != mended || j.Fix.State != advisory.Fixed) {
+				affected = true
+			}
 		}
 	}
 	if !affected {
 		return f, false
 	}
-	f.Suppressed = ""
 	for i := range g.judged {
-		g.describe(&f, &g.judged[i], decided)
+		g.describe(&f, &g.judged[i])
 	}
 	if f.Severity == advisory.Unknown {
 		for _, s := range f.Scores {
@@ -197,18 +213,34 @@ func (g *group) finding(index int, p *inventory.Package) (Finding, bool) {
 			}
 		}
 	}
-	if p.Owner != "" {
-		f.Suppressed = "owned by " + p.Owner + ": its distribution speaks of it"
-	}
+	f.Fix = g.fix(c, o, rank)
 	return f, true
 }
 
-func specific(a *advisory.Affected) bool {
-	return len(a.Intervals)+len(a.Versions) > 0 || a.Requirement != ""
+// speaks reports whether a judgement says anything about the version at hand.
+func (j *judgement) speaks() bool {
+	switch j.claim.affected.Status {
+	case advisory.StatusAffected:
+		return j.confidence > 0
+	case advisory.StatusNotAffected:
+		return j.confidence > 0 && j.Affected // the versions it is about hold this one
+	}
+	return false
+}
+
+// counts reports whether a judgement makes the package affected: it says so,
+// and nobody of a higher rank speaks.
+func (j *judgement) counts(o Options, rank int) bool {
+	return j.speaks() && j.Affected && j.claim.affected.Status == advisory.StatusAffected && priority(o, j.Source) == rank
+}
+
+func (j *judgement) ofExtendedSupport() bool {
+	product, release := redHatProduct(j.claim.affected.Repository)
+	return productKind(product) == extended && strings.Contains(release, ".")
 }
 
 // describe adds what one record says to the finding.
-func (g *group) describe(f *Finding, j *judgement, decided string) {
+func (g *group) describe(f *Finding, j *judgement) {
 	a, af := j.claim.advisory, j.claim.affected
 	for _, s := range append(slices.Clone(af.Severities), a.Severities...) {
 		if s.Label == advisory.Unknown && s.Score > 0 {
@@ -231,21 +263,89 @@ func (g *group) describe(f *Finding, j *judgement, decided string) {
 	if f.Published.IsZero() || !a.Published.IsZero() && a.Published.Before(f.Published) {
 		f.Published = a.Published
 	}
-	if !j.Affected || j.Source != decided {
-		return
+}
+
+// fix puts together what mends the package: of several records that make it
+// affected each must be satisfied, so the highest of their fixed versions
+// counts, and a fix for extended support before others. Versions above the
+// package's own come first, the nearest first of all.
+func (g *group) fix(c *comparer, o Options, rank int) advisory.Fix {
+	var best advisory.Fix
+	var bestVersion version.Version
+	chosen, extended := false, false
+	for i := range g.judged {
+		j := &g.judged[i]
+		if !j.counts(o, rank) {
+			continue
+		}
+		fix, first := j.nearestFix(c)
+		ext := j.ofExtendedSupport()
+		better := !chosen || fixRank(fix) > fixRank(best)
+		if chosen && fixRank(fix) == fixRank(best) {
+			better = ext && !extended || ext == extended && first.Scheme() != "" && first.Scheme() == bestVersion.Scheme() && first.Compare(bestVersion) > 0
+		}
+		if better {
+			best, bestVersion, chosen, extended = fix, first, true, ext
+		}
 	}
-	fix := af.Fix
+	return best
+}
+
+func fixRank(f advisory.Fix) int {
+	switch f.State {
+	case advisory.Fixed:
+		if len(f.Versions) > 0 {
+			return 3
+		}
+		return 2
+	case advisory.FixUnknown:
+		return 0
+	}
+	return 1
+}
+
+// nearestFix is the fix that a claim tells, its versions in the order in which
+// they help the package at hand, and the first of them that lies above it.
+func (j *judgement) nearestFix(c *comparer) (advisory.Fix, version.Version) {
+	a := j.claim.affected
+	fix := a.Fix
+	fix.Versions = slices.Clone(fix.Versions)
 	if fix.State == advisory.FixUnknown && len(fix.Versions) == 0 {
-		for _, in := range af.Intervals {
-			if in.Fixed != "" {
+		for _, in := range a.Intervals {
+			if in.Fixed != "" && !slices.Contains(fix.Versions, in.Fixed) {
 				fix.State = advisory.Fixed
 				fix.Versions = append(fix.Versions, in.Fixed)
 			}
 		}
 	}
-	if f.Fix.State == advisory.FixUnknown || f.Fix.State != advisory.Fixed && fix.State == advisory.Fixed {
-		f.Fix = fix
+	scheme := cmp.Or(a.Scheme, j.lookup.scheme)
+	have, err := c.parse(scheme, j.lookup.version)
+	if err != nil {
+		return fix, version.Version{}
 	}
+	above := func(s string) (version.Version, bool) {
+		v, err := c.parse(scheme, s)
+		return v, err == nil && v.Compare(have) > 0
+	}
+	slices.SortStableFunc(fix.Versions, func(a, b string) int {
+		v, aboveA := above(a)
+		w, aboveB := above(b)
+		switch {
+		case aboveA && aboveB:
+			return v.Compare(w)
+		case aboveA:
+			return -1
+		case aboveB:
+			return 1
+		}
+		return 0
+	})
+	if len(fix.Versions) > 0 {
+		if v, ok := above(fix.Versions[0]); ok {
+			return fix, v
+		}
+	}
+	return fix, version.Version{}
 }
 
 // Supplement adds what a record says of the vulnerability as such, without

@@ -144,6 +144,7 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 	}
 	problems := map[string]bool{}
 	c := newComparer()
+	var owned *owners
 	for i := range in.Packages {
 		p := &in.Packages[i]
 		var judged []judgement
@@ -164,7 +165,14 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 				}
 			}
 		}
-		r.Findings = append(r.Findings, findings(i, p, judged, o)...)
+		fs := findings(c, i, p, judged, o)
+		if p.Owner != "" && len(fs) > 0 {
+			if owned == nil {
+				owned = newOwners(in, o.Coverage)
+			}
+			owned.suppress(p, fs)
+		}
+		r.Findings = append(r.Findings, fs...)
 	}
 	slices.SortStableFunc(r.States, func(a, b PackageState) int { return a.Package - b.Package })
 	return r, nil
@@ -263,10 +271,7 @@ func (c *comparer) requirement(s version.Scheme, text string) (version.Range, er
 // claim does not count as "not affected": it is relevant, with confidence 0.
 func (c *comparer) judge(p *inventory.Package, l lookup, cl claim) (j judgement, relevant bool, problem string) {
 	a := cl.affected
-	if a.Names != advisory.Either && a.Names != l.names {
-		return j, false, ""
-	}
-	if !cl.advisory.Withdrawn.IsZero() || !applies(p, a) {
+	if irrelevant(p, l, cl) != "" {
 		return j, false, ""
 	}
 	scheme := a.Scheme
@@ -297,9 +302,13 @@ func (c *comparer) judge(p *inventory.Package, l lookup, cl claim) (j judgement,
 		j.confidence, j.Comparison = 0, err.Error()
 		return j, true, ""
 	}
-	if a.CPE != "" && !cpeMatches(a.CPE, p, v, c) {
-		j.Comparison = "the CPE does not match"
-		return j, true, ""
+	certain := true
+	if a.CPE != "" {
+		var ok bool
+		if ok, certain = cpeMatches(a.CPE, p, v, c); !ok {
+			j.Comparison = "the CPE does not match"
+			return j, true, ""
+		}
 	}
 	j.Affected, j.Comparison, problem = c.within(scheme, v, a)
 	if problem != "" {
@@ -310,49 +319,24 @@ func (c *comparer) judge(p *inventory.Package, l lookup, cl claim) (j judgement,
 	}
 	if a.Stream == "cpe" {
 		j.confidence = 0.6
+		if !certain {
+			j.confidence = 0.4
+			j.Note = strings.TrimSpace(j.Note + " only some editions or platforms, and the package does not say which it is")
+		}
 		if len(a.With) > 0 {
 			j.confidence = 0.3
 			j.Note = strings.TrimSpace(j.Note + " only together with " + strings.Join(a.With, " or "))
 		}
+	}
+	if doubtfulModule(p, a) {
+		j.confidence *= 0.5
+		j.Note = strings.TrimSpace(j.Note + " the package does not say of which module it is")
 	}
 	if p.Confidence > 0 {
 		j.confidence *= p.Confidence
 	}
 	return j, true, problem
 }
-
-// applies checks what a claim demands besides the version.
-func applies(p *inventory.Package, a *advisory.Affected) bool {
-	if len(a.Arches) > 0 && p.Arch != "" && p.Arch != "noarch" && p.Arch != "all" && !slices.Contains(a.Arches, p.Arch) && !slices.Contains(a.Arches, "noarch") {
-		return false
-	}
-	switch a.Module {
-	case "":
-		// A claim that says nothing of modules is not about the packages of
-		// one where its publisher speaks of modules elsewhere: rpm versions of
-		// modules carry "module" in their release.
-		if p.Type == "rpm" && p.Module != "" && a.Names == advisory.Binary && hasIntervals(a) && !strings.Contains(a.Fix.First(), "module") && a.Fix.State == advisory.Fixed && a.Fix.First() != "" {
-			return false
-		}
-	case "-":
-		if p.Module != "" {
-			return false
-		}
-	default:
-		if p.Module != a.Module && !strings.HasPrefix(p.Module, a.Module+":") {
-			return false
-		}
-	}
-	if a.Repository != "" && strings.Contains(a.Repository, "://") {
-		// a language registry of its own
-		if u := p.Qualifiers["repository_url"]; u != "" && !strings.HasPrefix(a.Repository, strings.TrimSuffix(u, "/")) {
-			return false
-		}
-	}
-	return true
-}
-
-func hasIntervals(a *advisory.Affected) bool { return len(a.Intervals) > 0 }
 
 // within decides whether a version is affected and says how it was compared.
 func (c *comparer) within(s version.Scheme, v version.Version, a *advisory.Affected) (affected bool, how, problem string) {

@@ -1,6 +1,7 @@
 package match
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,17 +16,34 @@ import (
 func ApplyStatements(s *Scan, statements []advisory.Statement) {
 	order := slices.Clone(statements)
 	slices.SortStableFunc(order, func(a, b advisory.Statement) int { return a.Time.Compare(b.Time) })
-	said := map[int]bool{} // findings that a statement suppressed
+	byID := map[string][]int{}
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		byID[f.ID] = append(byID[f.ID], i)
+		for _, alias := range f.Aliases {
+			byID[alias] = append(byID[alias], i)
+		}
+	}
+	canonical := map[int]*inventory.Package{} // packages as a package URL names them, by index
+	said := map[int]bool{}                    // findings that a statement suppressed
 	for _, st := range order {
 		r := StatementResult{Statement: st}
-		byID := 0
-		for i := range s.Findings {
+		var about []int
+		for _, id := range append([]string{st.Vulnerability}, st.Aliases...) {
+			about = append(about, byID[id]...)
+		}
+		slices.Sort(about)
+		about = slices.Compact(about)
+		products := readProducts(&st)
+		for _, i := range about {
 			f := &s.Findings[i]
-			if !sameVulnerability(f, &st) {
-				continue
+			p := s.Package(f)
+			c := canonical[f.Package]
+			if c == nil {
+				c = canonicalPackage(p)
+				canonical[f.Package] = c
 			}
-			byID++
-			if !speaksOf(&st, s.Image, s.Package(f)) {
+			if !products.speakOf(s.Image, p, c) {
 				continue
 			}
 			r.Matched++
@@ -45,7 +63,7 @@ func ApplyStatements(s *Scan, statements []advisory.Statement) {
 		switch {
 		case r.Matched > 0:
 			r.Message = fmt.Sprintf("%s: %d findings", st.Status, r.Matched)
-		case byID > 0:
+		case len(about) > 0:
 			r.Message = "the vulnerability was found, but in none of the products that the statement names"
 		default:
 			r.Message = "the vulnerability was not found in the image"
@@ -65,30 +83,57 @@ func vexReason(st *advisory.Statement) string {
 	return out
 }
 
-func sameVulnerability(f *Finding, st *advisory.Statement) bool {
-	for _, id := range append([]string{st.Vulnerability}, st.Aliases...) {
-		if f.ID == id || slices.Contains(f.Aliases, id) {
-			return true
-		}
-	}
-	return false
+// product is a product of a statement, read once.
+type product struct {
+	text string
+	purl *inventory.Package // nil: it is no package URL
 }
 
-// speaksOf reports whether a statement's products are the package, or the
-// image with the package among the subcomponents (or with none named).
-func speaksOf(st *advisory.Statement, img *inventory.Image, p *inventory.Package) bool {
-	for _, product := range st.Products {
-		if productIsPackage(product, p) {
+// products are those of a statement.
+type products struct{ whole, parts []product }
+
+func readProducts(st *advisory.Statement) products {
+	read := func(texts []string) []product {
+		out := make([]product, 0, len(texts))
+		for _, t := range texts {
+			p := product{text: t}
+			if strings.HasPrefix(t, "pkg:") {
+				if q, err := inventory.ParsePURL(t); err == nil {
+					p.purl = &q
+				}
+			}
+			out = append(out, p)
+		}
+		return out
+	}
+	return products{read(st.Products), read(st.Subcomponents)}
+}
+
+// canonicalPackage is a package with names as its package URL has them: nobody
+// writes "PyYAML" the way its metadata does.
+func canonicalPackage(p *inventory.Package) *inventory.Package {
+	if c, err := inventory.ParsePURL(p.PURL()); err == nil {
+		return &c
+	}
+	return p
+}
+
+// speakOf reports whether a statement's products are the package, or the
+// image with the package among the subcomponents (or with none named). c is
+// the package in canonical form.
+func (ps products) speakOf(img *inventory.Image, p, c *inventory.Package) bool {
+	for i := range ps.whole {
+		if ps.whole[i].isPackage(p, c) {
 			return true
 		}
-		if !productIsImage(product, img) {
+		if !productIsImage(ps.whole[i].text, img) {
 			continue
 		}
-		if len(st.Subcomponents) == 0 {
+		if len(ps.parts) == 0 {
 			return true
 		}
-		for _, sub := range st.Subcomponents {
-			if productIsPackage(sub, p) {
+		for k := range ps.parts {
+			if ps.parts[k].isPackage(p, c) {
 				return true
 			}
 		}
@@ -96,21 +141,25 @@ func speaksOf(st *advisory.Statement, img *inventory.Image, p *inventory.Package
 	return false
 }
 
-// productIsPackage compares a purl or CPE with a package. A purl without
-// version means every version; without a qualifier, any value of it.
-func productIsPackage(product string, p *inventory.Package) bool {
-	if strings.HasPrefix(product, "cpe:") {
-		return slices.Contains(p.CPEs, product)
+// isPackage compares a purl, a CPE or a bare name with a package. A purl
+// without version means every version; without a qualifier, any value of it.
+// One of the architecture "src" or "source" names a source package.
+func (pr *product) isPackage(p, c *inventory.Package) bool {
+	if strings.HasPrefix(pr.text, "cpe:") {
+		return slices.Contains(p.CPEs, pr.text)
 	}
-	if !strings.HasPrefix(product, "pkg:") {
-		return product == p.Name
+	if !strings.HasPrefix(pr.text, "pkg:") {
+		return pr.text == p.Name
 	}
-	q, err := inventory.ParsePURL(product)
-	if err != nil {
+	q := pr.purl
+	if q == nil || q.Type != c.Type || q.Namespace != "" && c.Namespace != "" && q.Namespace != c.Namespace ||
+		q.Namespace != "" && c.Namespace == "" && !c.OS() || q.Distro != "" && p.Distro != "" && q.Distro != p.Distro {
 		return false
 	}
-	return q.Type == p.Type && q.Name == p.Name && (q.Namespace == p.Namespace || q.Namespace == "") &&
-		(q.Version == "" || q.Version == p.Version) && (q.Arch == "" || q.Arch == p.Arch)
+	if c.OS() && (q.Arch == "src" || q.Arch == "source") {
+		return q.Name == cmp.Or(c.Source, c.Name) && (q.Version == "" || q.Version == cmp.Or(c.SourceVersion, c.Version))
+	}
+	return q.Name == c.Name && (q.Version == "" || q.Version == c.Version) && (q.Arch == "" || q.Arch == c.Arch)
 }
 
 // productIsImage compares a product with the image: its digests, its
@@ -119,24 +168,35 @@ func productIsImage(product string, img *inventory.Image) bool {
 	if product == "" {
 		return false
 	}
-	if rest, ok := strings.CutPrefix(product, "pkg:oci/"); ok {
-		name, tail, _ := strings.Cut(rest, "@")
-		digest, _, _ := strings.Cut(tail, "?")
-		digest = strings.ReplaceAll(digest, "%3A", ":")
-		digest = strings.ReplaceAll(digest, "%3a", ":")
-		if digest != "" {
-			return digest == string(img.Digest) || digest == string(img.IndexDigest)
+	if strings.HasPrefix(product, "pkg:oci/") || strings.HasPrefix(product, "pkg:docker/") {
+		q, err := inventory.ParsePURL(product)
+		if err != nil {
+			return false
 		}
-		name, _, _ = strings.Cut(name, "?")
-		return name == lastName(img.Reference)
+		name, tag := splitReference(img.Reference)
+		if strings.Contains(q.Version, ":") { // a digest says all
+			return q.Version == string(img.Digest) || q.Version == string(img.IndexDigest)
+		}
+		if u := strings.Trim(strings.ToLower(q.Qualifiers["repository_url"]), "/"); u != "" && name != u && name != u+"/"+q.Name && !strings.HasSuffix(name, "/"+u) && !strings.HasSuffix(name, "/"+u+"/"+q.Name) {
+			return false
+		}
+		if want := cmp.Or(q.Version, q.Qualifiers["tag"]); want != "" && want != tag {
+			return false
+		}
+		if q.Namespace != "" && !strings.HasSuffix(name, q.Namespace+"/"+q.Name) {
+			return false
+		}
+		return q.Name == name[strings.LastIndexByte(name, '/')+1:]
 	}
 	return product == img.Reference || product == string(img.Digest) || product == string(img.IndexDigest) || product == string(img.ConfigDigest) ||
 		img.Digest != "" && strings.HasSuffix(product, "@"+string(img.Digest))
 }
 
-func lastName(reference string) string {
-	r := reference[strings.LastIndexByte(reference, '/')+1:]
-	r, _, _ = strings.Cut(r, "@")
-	r, _, _ = strings.Cut(r, ":")
-	return r
+// splitReference cuts a reference into its repository and its tag.
+func splitReference(reference string) (name, tag string) {
+	name, _, _ = strings.Cut(reference, "@")
+	if i := strings.LastIndexByte(name, ':'); i > strings.LastIndexByte(name, '/') {
+		name, tag = name[:i], name[i+1:]
+	}
+	return strings.ToLower(name), tag
 }
