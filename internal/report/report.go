@@ -48,7 +48,7 @@ func Formats() []string {
 	for _, f := range bom.Formats() {
 		list = append(list, string(f))
 	}
-	return list
+	return append(list, Files)
 }
 
 // Known reports whether [Write] knows a format: those of [Formats] and "template".
@@ -63,6 +63,8 @@ func Write(w io.Writer, format string, img *inventory.Image, o Options) error {
 		return writeTable(w, img, o)
 	case format == Template:
 		return writeTemplate(w, img, o)
+	case format == Files:
+		return writeFiles(w, img)
 	case Known(format):
 		return bom.Write(w, bom.Format(format), img, bom.Options{Tool: o.Tool, ToolVersion: o.ToolVersion, Created: o.Created})
 	}
