@@ -54,6 +54,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	a := &app{in: in, out: out, err: errw, log: slog.New(slog.DiscardHandler)}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(in)

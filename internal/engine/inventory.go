@@ -115,7 +115,7 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 			layers[l.Index], known, err = e.readLayer(ctx, l)
 			o.report(Progress{Layer: l.Index, Done: true, Known: known})
 			if err != nil {
-				return fmt.Errorf("layer %d (%s): %w", l.Index, l, err)
+				return fmt.Errorf("%s: %w", l, err)
 			}
 			return nil
 		})
