@@ -71,6 +71,9 @@ func (b *Builder) Table() *Table {
 	}
 	w := tableWriter{t: Table{layers: b.Layers}}
 	m := newMerge(b.runs)
+	for _, c := range m.heap {
+		c.drop = true // the runs are nobody else's
+	}
 	for group := m.next(); group != nil; group = m.next() {
 		// of every class the entry of the last run
 		for cl := range 3 {
@@ -190,11 +193,11 @@ func (m *merge) sameAgain(c *runCursor) bool {
 // numbers that stand before it: all shared, nothing more.
 func (c *cursor) again() bool {
 	if c.i%blockLen != 0 {
-		shared, k := binary.Uvarint(c.t.data[c.off:])
-		if k <= 0 || c.off+k >= len(c.t.data) {
+		shared, k := binary.Uvarint(c.data[c.off:])
+		if k <= 0 || c.off+k >= len(c.data) {
 			return false
 		}
-		return shared == uint64(len(c.path)) && c.t.data[c.off+k] == 0
+		return shared == uint64(len(c.path)) && c.data[c.off+k] == 0
 	}
 	peek := *c
 	peek.path = nil // a block begins with a whole path

@@ -272,7 +272,11 @@ func (p *Package) takeQualifier(key, value string) bool {
 		p.Arch = value
 		return true
 	case "distro":
-		p.Distro = parseDistro(value, p.Namespace)
+		namespace := p.Namespace
+		if p.Type == "ebuild" { // there it is the category
+			namespace = "gentoo"
+		}
+		p.Distro = parseDistro(value, namespace)
 		return true
 	}
 	if !p.OS() {

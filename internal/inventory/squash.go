@@ -118,11 +118,6 @@ func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, []File) {
 		}
 	}
 	w := tableWriter{t: Table{layers: true}}
-	total := 0
-	for _, t := range tables {
-		total += len(t.data)
-	}
-	w.t.data = make([]byte, 0, total+total/16)
 	m := newMerge(tables)
 	var stack []hiding
 	for group := m.next(); group != nil; group = m.next() {

@@ -15,16 +15,22 @@ import (
 //
 // Encoding: blocks of [blockLen] entries; in a block a path keeps only what
 // differs from the one before, a time only the difference. Numbers are
-// variable-length integers.
+// variable-length integers. Blocks stand in chunks, none across two, so that a
+// large table grows without being copied.
 type Table struct {
-	data   []byte
-	blocks []int // offset of every block in data
+	chunks [][]byte
+	blocks []place // of every block
 	n      int
 	layers bool // entries carry the index of their layer
 }
 
+// place is where a block begins.
+type place struct{ chunk, off int }
+
 const (
 	blockLen     = 64
+	chunkLen     = 256 << 10
+	chunkRoom    = 8 << 10 // a chunk with less room left takes no further block
 	tableVersion = 1
 
 	flagLink = 1 << 4
@@ -88,7 +94,7 @@ func (w *tableWriter) add(e *entry) {
 	t := &w.t
 	shared := 0
 	if t.n%blockLen == 0 {
-		t.blocks = append(t.blocks, len(t.data))
+		w.block()
 		w.prevTime = 0
 	} else {
 		n := min(len(w.prev), len(e.path))
@@ -97,11 +103,7 @@ func (w *tableWriter) add(e *entry) {
 		}
 	}
 	t.n++
-	d := t.data
-	if cap(d)-len(d) < len(e.path)+len(e.link)+len(e.caps)+128 {
-		// grow by a quarter: the table may be most of what is in memory
-		d = slices.Grow(d, len(e.path)+len(e.link)+len(e.caps)+max(4096, len(d)/4))
-	}
+	d := t.chunks[len(t.chunks)-1]
 	d = binary.AppendUvarint(d, uint64(shared))
 	d = binary.AppendUvarint(d, uint64(len(e.path)-shared))
 	d = append(d, e.path[shared:]...)
@@ -144,12 +146,33 @@ func (w *tableWriter) add(e *entry) {
 	if t.layers {
 		d = binary.AppendUvarint(d, uint64(e.Layer))
 	}
-	t.data = d
+	t.chunks[len(t.chunks)-1] = d
 	w.prev = append(w.prev[:0], e.path...)
+}
+
+// block begins a block, in a new chunk where the last one is full.
+func (w *tableWriter) block() {
+	t := &w.t
+	last := len(t.chunks) - 1
+	switch {
+	case last < 0:
+		t.chunks = append(t.chunks, nil)
+		last = 0
+	case len(t.chunks[last]) >= chunkLen-chunkRoom:
+		t.chunks[last] = slices.Clip(t.chunks[last])
+		t.chunks = append(t.chunks, make([]byte, 0, chunkLen))
+		last++
+	}
+	t.blocks = append(t.blocks, place{last, len(t.chunks[last])})
 }
 
 func (w *tableWriter) table() *Table {
 	t := w.t
+	if n := len(t.chunks); n > 0 {
+		if c := t.chunks[n-1]; cap(c)-len(c) > len(c)/8 {
+			t.chunks[n-1] = append(make([]byte, 0, len(c)), c...)
+		}
+	}
 	return &t
 }
 
@@ -160,8 +183,10 @@ var errTable = errors.New("inventory: broken file table")
 type cursor struct {
 	entry
 	t        *Table
-	i        int // entries read
-	off      int
+	i        int    // entries read
+	data     []byte // the chunk
+	off      int    // in it
+	drop     bool   // forget the chunks of the table as they are left
 	prevTime int64
 	bad      bool
 }
@@ -169,11 +194,11 @@ type cursor struct {
 func (t *Table) cursor() *cursor { return &cursor{t: t} }
 
 func (c *cursor) uvarint() uint64 {
-	if c.off < len(c.t.data) && c.t.data[c.off] < 0x80 {
+	if c.off < len(c.data) && c.data[c.off] < 0x80 {
 		c.off++
-		return uint64(c.t.data[c.off-1])
+		return uint64(c.data[c.off-1])
 	}
-	v, n := binary.Uvarint(c.t.data[c.off:])
+	v, n := binary.Uvarint(c.data[c.off:])
 	if n <= 0 {
 		c.bad = true
 		return 0
@@ -183,7 +208,7 @@ func (c *cursor) uvarint() uint64 {
 }
 
 func (c *cursor) varint() int64 {
-	v, n := binary.Varint(c.t.data[c.off:])
+	v, n := binary.Varint(c.data[c.off:])
 	if n <= 0 {
 		c.bad = true
 		return 0
@@ -193,11 +218,11 @@ func (c *cursor) varint() int64 {
 }
 
 func (c *cursor) bytes(n uint64) []byte {
-	if n > uint64(len(c.t.data)-c.off) {
+	if n > uint64(len(c.data)-c.off) {
 		c.bad = true
 		return nil
 	}
-	b := c.t.data[c.off : c.off+int(n)]
+	b := c.data[c.off : c.off+int(n)]
 	c.off += int(n)
 	return b
 }
@@ -208,6 +233,11 @@ func (c *cursor) next() bool {
 		return false
 	}
 	if c.i%blockLen == 0 {
+		at := c.t.blocks[c.i/blockLen]
+		if c.drop && at.chunk > 0 {
+			c.t.chunks[at.chunk-1] = nil
+		}
+		c.data, c.off = c.t.chunks[at.chunk], at.off
 		c.prevTime = 0
 		c.path = c.path[:0]
 	}
@@ -298,7 +328,7 @@ func (t *Table) Lookup(path string) (File, bool) {
 	lo, hi := 0, len(t.blocks)
 	for lo < hi {
 		mid := (lo + hi) / 2
-		c := cursor{t: t, i: mid * blockLen, off: t.blocks[mid]}
+		c := cursor{t: t, i: mid * blockLen}
 		if !c.next() {
 			return File{}, false
 		}
@@ -311,7 +341,7 @@ func (t *Table) Lookup(path string) (File, bool) {
 	if lo == 0 {
 		return File{}, false
 	}
-	c := cursor{t: t, i: (lo - 1) * blockLen, off: t.blocks[lo-1]}
+	c := cursor{t: t, i: (lo - 1) * blockLen}
 	for c.next() {
 		d := comparePath(c.path, path)
 		if d > 0 {
@@ -333,7 +363,7 @@ func (t *Table) Below(dir string) iter.Seq[File] {
 		lo, hi := 0, len(t.blocks)
 		for lo < hi {
 			mid := (lo + hi) / 2
-			c := cursor{t: t, i: mid * blockLen, off: t.blocks[mid]}
+			c := cursor{t: t, i: mid * blockLen}
 			if c.next() && comparePath(c.path, dir) < 0 {
 				lo = mid + 1
 			} else {
@@ -344,7 +374,7 @@ func (t *Table) Below(dir string) iter.Seq[File] {
 		if len(t.blocks) == 0 {
 			return
 		}
-		c := cursor{t: t, i: b * blockLen, off: t.blocks[b]}
+		c := cursor{t: t, i: b * blockLen}
 		for c.next() {
 			if comparePath(c.path, dir) <= 0 {
 				continue
@@ -371,18 +401,33 @@ func (t *Table) MarshalBinary() ([]byte, error) {
 	if t == nil {
 		t = new(Table)
 	}
-	b := make([]byte, 0, len(t.data)+3*len(t.blocks)+16)
+	b := make([]byte, 0, t.bytes()+4*len(t.blocks)+16)
 	b = append(b, tableVersion, 0)
 	if t.layers {
 		b[1] = 1
 	}
 	b = binary.AppendUvarint(b, uint64(t.n))
-	prev := 0
-	for _, off := range t.blocks {
-		b = binary.AppendUvarint(b, uint64(off-prev))
-		prev = off
+	prev, chunk, before := 0, 0, 0 // before: bytes of the chunks before
+	for _, at := range t.blocks {
+		for ; chunk < at.chunk; chunk++ {
+			before += len(t.chunks[chunk])
+		}
+		b = binary.AppendUvarint(b, uint64(before+at.off-prev))
+		prev = before + at.off
 	}
-	return append(b, t.data...), nil
+	for _, c := range t.chunks {
+		b = append(b, c...)
+	}
+	return b, nil
+}
+
+// bytes is the size of all entries.
+func (t *Table) bytes() int {
+	n := 0
+	for _, c := range t.chunks {
+		n += len(c)
+	}
+	return n
 }
 
 // UnmarshalTable reads what MarshalBinary wrote, without copying b. It checks
@@ -398,7 +443,7 @@ func UnmarshalTable(b []byte) (*Table, error) {
 	}
 	t := &Table{n: int(n), layers: b[1] == 1}
 	rest := b[2+k:]
-	t.blocks = make([]int, 0, (n+blockLen-1)/blockLen)
+	t.blocks = make([]place, 0, (n+blockLen-1)/blockLen)
 	off := 0
 	for range cap(t.blocks) {
 		d, k := binary.Uvarint(rest)
@@ -407,12 +452,12 @@ func UnmarshalTable(b []byte) (*Table, error) {
 		}
 		rest = rest[k:]
 		off += int(d)
-		t.blocks = append(t.blocks, off)
+		t.blocks = append(t.blocks, place{0, off})
 	}
 	if off > len(rest) {
 		return nil, errTable
 	}
-	t.data = rest
+	t.chunks = [][]byte{rest}
 	return t, nil
 }
 
@@ -421,10 +466,15 @@ func UnmarshalTable(b []byte) (*Table, error) {
 func (t *Table) Check() error {
 	c := t.cursor()
 	var prev []byte
-	prevClass := 0
+	prevClass, chunk := 0, 0
 	for i := range t.Len() {
-		if i%blockLen == 0 && t.blocks[i/blockLen] != c.off {
-			return fmt.Errorf("%w at entry %d", errTable, i)
+		if i%blockLen == 0 && i > 0 {
+			if at := t.blocks[i/blockLen]; at.chunk == chunk && at.off != c.off || at.chunk != chunk && (at.off != 0 || c.off != len(c.data)) {
+				return fmt.Errorf("%w at entry %d", errTable, i)
+			}
+		}
+		if i%blockLen == 0 {
+			chunk = t.blocks[i/blockLen].chunk
 		}
 		prev = append(prev[:0], c.path...)
 		if !c.next() {
@@ -437,7 +487,7 @@ func (t *Table) Check() error {
 		}
 		prevClass = class(c.Type)
 	}
-	if t != nil && c.off != len(t.data) {
+	if c.off != len(c.data) || t != nil && t.n == 0 && t.bytes() > 0 {
 		return errTable
 	}
 	return nil
