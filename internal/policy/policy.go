@@ -10,16 +10,11 @@ package policy
 import (
 	"context"
 	"crypto/md5"
-	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"sync"
-
-	"github.com/tidewaiter/tidewaiter/internal/inventory"
-	"github.com/tidewaiter/tidewaiter/internal/match"
 )
 
 // MaxRows is how many rows a verdict has at most. A bundle that makes more
@@ -221,6 +216,9 @@ func (e *Evaluator) inputs(v *Verdict, s *Subject) error {
 			return fmt.Errorf("digesting the inventory: %w", err)
 		}
 	}
+	if v.ContextDigest, err = Memo2(s, "digest of the context", func() (string, error) { return DigestContext(s) }); err != nil {
+		return fmt.Errorf("digesting what else is known of the image: %w", err)
+	}
 	if s.Scan == nil {
 		return nil
 	}
@@ -231,44 +229,6 @@ func (e *Evaluator) inputs(v *Verdict, s *Subject) error {
 		}
 	}
 	return nil
-}
-
-// Memo2 is [Memo] for what may fail.
-func Memo2[T any](s *Subject, key string, f func() (T, error)) (T, error) {
-	type result struct {
-		v   T
-		err error
-	}
-	r := Memo(s, key, func() result { v, err := f(); return result{v, err} })
-	return r.v, r.err
-}
-
-// DigestInventory is the SHA-256 of an inventory's JSON followed by that of
-// its file table.
-func DigestInventory(img *inventory.Image) (string, error) {
-	h := sha256.New()
-	if err := json.NewEncoder(h).Encode(img); err != nil {
-		return "", err
-	}
-	files, err := img.Files.MarshalBinary()
-	if err != nil {
-		return "", err
-	}
-	h.Write(files)
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// DigestFindings is the SHA-256 of the JSON of what matching found: findings,
-// packages that could not be judged, and the state of the data.
-func DigestFindings(scan *match.Scan) (string, error) {
-	h := sha256.New()
-	enc := json.NewEncoder(h)
-	for _, v := range []any{scan.Findings, scan.States, scan.Distro, scan.Feeds} {
-		if err := enc.Encode(v); err != nil {
-			return "", err
-		}
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // run is one evaluation under way.

@@ -99,6 +99,11 @@ type FindingKey struct {
 	Package       string // inventory.Package.ID
 }
 
+// MarshalText writes the key for maps in JSON.
+func (k FindingKey) MarshalText() ([]byte, error) {
+	return []byte(k.Vulnerability + "\x00" + k.Package), nil
+}
+
 // PackageFeed is what a registry says of packages. It need only hold the
 // packages of the image.
 type PackageFeed struct {
@@ -140,6 +145,16 @@ func Memo[T any](s *Subject, key string, f func() T) T {
 		s.mu.Unlock()
 	}
 	return v.(T)
+}
+
+// Memo2 is [Memo] for what may fail.
+func Memo2[T any](s *Subject, key string, f func() (T, error)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	r := Memo(s, key, func() result { v, err := f(); return result{v, err} })
+	return r.v, r.err
 }
 
 // LayerDigest is the DiffID of a layer of the image, "" for an index that it

@@ -91,6 +91,7 @@ type Verdict struct {
 
 	InventoryDigest string    `json:"inventoryDigest"`
 	FindingsDigest  string    `json:"findingsDigest,omitempty"`
+	ContextDigest   string    `json:"contextDigest"` // of everything else that a subject holds
 	Generation      int64     `json:"generation,omitempty"`
 	At              time.Time `json:"at"` // the instant taken as now
 

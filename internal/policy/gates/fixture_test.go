@@ -70,7 +70,6 @@ func image(t testing.TB) *inventory.Image {
 		},
 		Binaries: []inventory.Binary{{Path: "usr/local/bin/tool", Size: 5000, BuildID: "b1", Layer: 1}, {Path: "usr/local/bin/node", Size: 9000, Products: []inventory.Package{{Name: "node"}}}},
 		Coverage: inventory.Coverage{Executables: 10, Bytes: 1000, AttributedFiles: 9, AttributedBytes: 900},
-		Problems: []inventory.Problem{{Analyzer: "java", Path: "app/broken.jar", Layer: 1, Message: "not a zip file"}},
 		Files: table(
 			inventory.File{Path: "app", Type: inventory.Directory, Perm: 0o755},
 			inventory.File{Path: "app/app.jar", Perm: 0o644, UID: 1000, GID: 1000, Layer: 1},
