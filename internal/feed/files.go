@@ -39,6 +39,9 @@ func (l Limits) withDefaults() Limits {
 // it where their format has no bound of its own.
 const MaxRecord = 64 << 20
 
+// recordBytes is the limit of [Member.Bytes], in errors.
+const recordBytes = "bytes of one record"
+
 // Member is one file of an archive or folder, or the only one. It is read
 // once, before the next is asked for.
 type Member struct {
@@ -62,7 +65,7 @@ func (m Member) Bytes(buf []byte, limit int64) ([]byte, error) {
 		n, err := m.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
 		if int64(len(buf)) > limit {
-			return buf[:0], &LimitError{m.Name, "bytes of one record", limit}
+			return buf[:0], &LimitError{m.Name, recordBytes, limit}
 		}
 		if err == io.EOF {
 			return buf, nil
