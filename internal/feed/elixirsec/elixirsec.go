@@ -4,10 +4,10 @@ package elixirsec
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -41,90 +41,30 @@ func (Database) Info() feed.Info {
 	}
 }
 
-const (
-	maxFile  = 1 << 20 // bytes of one advisory
-	maxFiles = 500_000
-)
+const maxFile = 1 << 20 // bytes of one advisory
 
 // Fetch implements [feed.Source]. From is the repository as a folder or archive:
 // files packages/NAME/….yml.
 func (s Database) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		if err := read(members, yield); err != nil && err != errStopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
-}
-
-var errStopped = errors.New("the caller has enough")
-
-func read(members func(func(feed.Member, error) bool), yield func(feed.Item, error) bool) error {
-	bad := func(record string, err error) error {
-		if !yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-			return errStopped
-		}
-		return nil
-	}
-	seen := map[string]bool{}
-	files := 0
-	var buf []byte
-	for m, err := range members {
-		if b := (*feed.BadRecord)(nil); errors.As(err, &b) {
-			if err := bad(b.Record, b.Err); err != nil {
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		seen := map[string]bool{}
+		files, err := out.Records(members, maxFile, isAdvisory, func(_ string, raw []byte) error {
+			a, err := parse(raw)
+			if err != nil {
 				return err
 			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if !isAdvisory(m.Name) {
-			continue
-		}
-		if files++; files > maxFiles {
-			return &feed.LimitError{What: "the database", Limit: "files", Most: maxFiles}
-		}
-		buf, err = m.Bytes(buf, maxFile)
-		var a *advisory.Advisory
-		if limit := (*feed.LimitError)(nil); err != nil && !errors.As(err, &limit) {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if err == nil {
-			a, err = parse(buf)
-		}
-		if err == nil && seen[a.ID] {
-			err = fmt.Errorf("another file has the identifier %s too", a.ID)
-		}
-		if err != nil {
-			if err := bad(m.Name, err); err != nil {
-				return err
+			if seen[a.ID] {
+				return fmt.Errorf("another file has the identifier %s too", a.ID)
 			}
-			continue
+			seen[a.ID] = true
+			out.Yield(feed.Item{Advisory: a}, nil)
+			return nil
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no advisory: no file packages/NAME/….yml")
 		}
-		seen[a.ID] = true
-		if !yield(feed.Item{Advisory: a}, nil) {
-			return errStopped
-		}
-	}
-	if files == 0 {
-		return errors.New("there is no advisory: no file packages/NAME/….yml")
-	}
-	return nil
+		return err
+	})
 }
 
 func isAdvisory(name string) bool {

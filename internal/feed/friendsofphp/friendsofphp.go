@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -42,99 +44,38 @@ func (Database) Info() feed.Info {
 
 const (
 	maxFile  = 1 << 20 // bytes of one advisory
-	maxFiles = 500_000
-	maxLines = 500 // branches of one advisory, which are compared with one another
+	maxLines = 500     // branches of one advisory, which are compared with one another
 )
 
 // Fetch implements [feed.Source]. From is the repository as a folder or archive:
 // files VENDOR/NAME/….yaml.
 func (s Database) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		r := reader{yield: yield, byID: map[string]*advisory.Advisory{}}
-		if err := r.members(members); err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
-}
-
-// reader gathers the files of one CVE, which lie in several folders.
-type reader struct {
-	yield   func(feed.Item, error) bool
-	byID    map[string]*advisory.Advisory
-	stopped bool
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
-}
-
-func (r *reader) members(members func(func(feed.Member, error) bool)) error {
-	files := 0
-	var buf []byte
-	for m, err := range members {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		r := reader{byID: map[string]*advisory.Advisory{}}
+		files, err := out.Records(members, maxFile, isAdvisory, r.file)
 		if err != nil {
 			return err
 		}
-		if path.Ext(m.Name) != ".yaml" || slices.ContainsFunc(strings.Split(m.Name, "/"), func(p string) bool { return strings.HasPrefix(p, ".") }) {
-			continue
+		if files == 0 {
+			return errors.New("there is no advisory: no file .yaml")
 		}
-		if files++; files > maxFiles {
-			return &feed.LimitError{What: "the database", Limit: "files", Most: maxFiles}
+		for _, id := range slices.Sorted(maps.Keys(r.byID)) {
+			a := r.byID[id]
+			slices.SortStableFunc(a.Affected, func(x, y advisory.Affected) int { return strings.Compare(x.Name, y.Name) })
+			if !out.Yield(feed.Item{Advisory: a}, nil) {
+				break
+			}
 		}
-		buf, err = m.Bytes(buf, maxFile)
-		if limit := (*feed.LimitError)(nil); errors.As(err, &limit) {
-			r.bad(m.Name, err)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if err := r.file(m.Name, buf); err != nil {
-			r.bad(m.Name, err)
-		}
-		if r.stopped {
-			return nil
-		}
-	}
-	if files == 0 {
-		return errors.New("there is no advisory: no file .yaml")
-	}
-	ids := make([]string, 0, len(r.byID))
-	for id := range r.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		a := r.byID[id]
-		slices.SortStableFunc(a.Affected, func(x, y advisory.Affected) int { return strings.Compare(x.Name, y.Name) })
-		if !r.yield(feed.Item{Advisory: a}, nil) {
-			r.stopped = true
-			return nil
-		}
-	}
-	return nil
+		return nil
+	})
 }
+
+func isAdvisory(name string) bool {
+	return path.Ext(name) == ".yaml" && !slices.ContainsFunc(strings.Split(name, "/"), func(p string) bool { return strings.HasPrefix(p, ".") })
+}
+
+// reader gathers the files of one CVE, which lie in several folders.
+type reader struct{ byID map[string]*advisory.Advisory }
 
 // entry is one file.
 type entry struct {
@@ -191,11 +132,7 @@ func (e *entry) affected(pkg string) (advisory.Affected, error) {
 	if e.Repository != nil && !*e.Repository {
 		f.Note = "not a package of packagist.org"
 	}
-	names := make([]string, 0, len(e.Branches))
-	for name := range e.Branches {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(e.Branches))
 	var uppers []string // of branches that are fixed
 	var requirements []string
 	plain := true

@@ -4,11 +4,11 @@
 package nodesecwg
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strconv"
@@ -42,95 +42,36 @@ func (Database) Info() feed.Info {
 	}
 }
 
-const (
-	maxFile  = 4 << 20 // bytes of one advisory
-	maxFiles = 500_000
-)
+const maxFile = 4 << 20 // bytes of one advisory
 
 // Fetch implements [feed.Source]. From is the repository, or its folder vuln, as
 // a folder or archive: files core/NUMBER.json and npm/NUMBER.json.
 func (s Database) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		if err := read(members, yield); err != nil && err != errStopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
-}
-
-var errStopped = errors.New("the caller has enough")
-
-func read(members func(func(feed.Member, error) bool), yield func(feed.Item, error) bool) error {
-	bad := func(record string, err error) error {
-		if !yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-			return errStopped
-		}
-		return nil
-	}
-	seen := map[string]bool{}
-	files := 0
-	var buf []byte
-	for m, err := range members {
-		if b := (*feed.BadRecord)(nil); errors.As(err, &b) {
-			if err := bad(b.Record, b.Err); err != nil {
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		seen := map[string]bool{}
+		accept := func(name string) bool { _, _, ok := isAdvisory(name); return ok }
+		files, err := out.Records(members, maxFile, accept, func(name string, raw []byte) error {
+			parse := parsePackage
+			number, core, _ := isAdvisory(name)
+			if core {
+				parse = parseCore
+			}
+			a, err := parse(number, raw)
+			if err != nil {
 				return err
 			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		number, core, ok := isAdvisory(m.Name)
-		if !ok {
-			continue
-		}
-		if files++; files > maxFiles {
-			return &feed.LimitError{What: "the database", Limit: "files", Most: maxFiles}
-		}
-		buf, err = m.Bytes(buf, maxFile)
-		if limit := (*feed.LimitError)(nil); err != nil && !errors.As(err, &limit) {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		var a *advisory.Advisory
-		switch {
-		case err != nil:
-		case core:
-			a, err = parseCore(number, buf)
-		default:
-			a, err = parsePackage(number, buf)
-		}
-		if err == nil && seen[a.ID] {
-			err = fmt.Errorf("another file is %s too", a.ID)
-		}
-		if err != nil {
-			if err := bad(m.Name, err); err != nil {
-				return err
+			if seen[a.ID] {
+				return fmt.Errorf("another file is %s too", a.ID)
 			}
-			continue
+			seen[a.ID] = true
+			out.Yield(feed.Item{Advisory: a}, nil)
+			return nil
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no advisory: neither core/NUMBER.json nor npm/NUMBER.json")
 		}
-		seen[a.ID] = true
-		if !yield(feed.Item{Advisory: a}, nil) {
-			return errStopped
-		}
-	}
-	if files == 0 {
-		return errors.New("there is no advisory: neither core/NUMBER.json nor npm/NUMBER.json")
-	}
-	return nil
+		return err
+	})
 }
 
 // isAdvisory tells core/70.json and npm/410.json from the lists of all of them

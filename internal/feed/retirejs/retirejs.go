@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -59,12 +60,7 @@ var names = [...]string{"jsrepository-v6.json", "jsrepository-v5.json", "jsrepos
 func (s Repository) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
 	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
 	if in.From != "" {
-		u.Items = func(yield func(feed.Item, error) bool) {
-			r := newReader(yield)
-			if err := r.files(ctx, in.From); err != nil && !r.stopped {
-				yield(feed.Item{}, err)
-			}
-		}
+		u.Items = feed.Items(func(out *feed.Output) error { return newReader(out).files(ctx, in.From) })
 		return u, nil
 	}
 	base := strings.TrimSuffix(cmp.Or(in.URL, s.Info().URL), "/")
@@ -92,32 +88,25 @@ func (s Repository) Fetch(ctx context.Context, in feed.Input, state feed.State) 
 	if p := state.Parts; p["jsrepository"] != "" && p["npmrepository"] != "" && p["jsrepository"] == u.State.Parts["jsrepository"] && p["npmrepository"] == u.State.Parts["npmrepository"] {
 		return &feed.Update{Unchanged: true, State: u.State}, errors.Join(library.Close(), packages.Close())
 	}
-	u.Items = func(yield func(feed.Item, error) bool) {
+	u.Items = feed.Items(func(out *feed.Output) error {
 		defer library.Close()
 		defer packages.Close()
-		r := newReader(yield)
-		var err error
+		r := newReader(out)
 		for _, d := range []*feed.Download{library, packages} {
-			if err = r.repository(feed.NewJSONReader(d, feed.MaxRecord)); err != nil {
-				err = fmt.Errorf("reading %s: %w", d.URL, err)
-				break
+			if err := r.repository(feed.NewJSONReader(d, feed.MaxRecord)); err != nil {
+				return fmt.Errorf("reading %s: %w", d.URL, err)
 			}
 		}
-		if err == nil {
-			r.flush()
-		}
-		if err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
+		r.flush()
+		return nil
+	})
 	return u, nil
 }
 
 // reader gathers the entries of one name.
 type reader struct {
-	yield   func(feed.Item, error) bool
-	byID    map[string]*gathered
-	stopped bool
+	*feed.Output
+	byID map[string]*gathered
 }
 
 type gathered struct {
@@ -125,14 +114,8 @@ type gathered struct {
 	cves []string
 }
 
-func newReader(yield func(feed.Item, error) bool) *reader {
-	return &reader{yield: yield, byID: map[string]*gathered{}}
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
+func newReader(out *feed.Output) *reader {
+	return &reader{out, map[string]*gathered{}}
 }
 
 // files reads what is there, of several forms of one repository the newest.
@@ -140,21 +123,12 @@ func (r *reader) files(ctx context.Context, from string) error {
 	best, members, found := "", 0, false
 	isLibrary := func(name string) bool { return strings.HasPrefix(path.Base(name), "jsrepository") }
 	each := func(f func(m feed.Member) error) error {
-		for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-			if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-				r.bad(bad.Record, bad.Err)
-				continue
+		return r.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
+			if path.Ext(m.Name) != ".json" {
+				return nil
 			}
-			if err != nil {
-				return err
-			}
-			if path.Ext(m.Name) == ".json" {
-				if err := f(m); err != nil {
-					return fmt.Errorf("reading %s: %w", m.Name, err)
-				}
-			}
-		}
-		return nil
+			return f(m)
+		})
 	}
 	err := each(func(m feed.Member) error {
 		if members++; isLibrary(m.Name) && (best == "" || path.Base(m.Name) > path.Base(best)) {
@@ -167,7 +141,6 @@ func (r *reader) files(ctx context.Context, from string) error {
 	}
 	err = each(func(m feed.Member) error {
 		switch {
-		case r.stopped:
 		case m.Name == best, path.Base(m.Name) == "npmrepository.json", members == 1:
 			found = true
 			return r.repository(feed.NewJSONReader(m, feed.MaxRecord))
@@ -230,17 +203,17 @@ func (r *reader) repository(j *feed.JSONReader) error {
 		var c component
 		switch err := j.Decode(&c); {
 		case feed.IsJSONError(err):
-			r.bad(shorten(name), err)
+			r.Bad(shorten(name), err)
 		case err != nil:
 			return err
 		default:
 			for i := range c.Vulnerabilities {
 				if err := r.add(name, &c, &c.Vulnerabilities[i]); err != nil {
-					r.bad(fmt.Sprintf("%s, vulnerability %d", shorten(name), i+1), err)
+					r.Bad(fmt.Sprintf("%s, vulnerability %d", shorten(name), i+1), err)
 				}
 			}
 		}
-		if r.stopped {
+		if r.Over() {
 			return nil
 		}
 	}
@@ -382,13 +355,8 @@ func bound(s string) string {
 
 // flush gives all advisories, in order of name.
 func (r *reader) flush() {
-	ids := make([]string, 0, len(r.byID))
-	for id := range r.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if r.stopped {
+	for _, id := range slices.Sorted(maps.Keys(r.byID)) {
+		if r.Over() {
 			return
 		}
 		g := r.byID[id]
@@ -401,9 +369,7 @@ func (r *reader) flush() {
 		}
 		slices.Sort(g.CWEs)
 		slices.SortStableFunc(g.Affected, func(a, b advisory.Affected) int { return strings.Compare(a.Name, b.Name) })
-		if !r.yield(feed.Item{Advisory: &g.Advisory}, nil) {
-			r.stopped = true
-		}
+		r.Yield(feed.Item{Advisory: &g.Advisory}, nil)
 	}
 }
 

@@ -196,12 +196,12 @@ func TestBad(t *testing.T) {
 func FuzzRepository(f *testing.F) {
 	f.Add(`{"jquery":{"npmname":"jquery","extractors":{},"vulnerabilities":[{"atOrAbove":"1.12.3","below":"3.0.0-beta1","excludes":["1.12.4-aem"],"cwe":["CWE-79"],"severity":"medium","identifiers":{"summary":"x","issue":"2432","CVE":["CVE-2015-9251"],"githubID":"GHSA-rmxg-73gg-4p98"},"info":["https://a"]},{"below":"~"}]}}`)
 	f.Fuzz(func(t *testing.T, s string) {
-		r := newReader(func(it feed.Item, err error) bool {
+		r := newReader(feed.NewOutput(func(it feed.Item, err error) bool {
 			if err == nil && (it.Advisory.ID == "" || len(it.Advisory.Affected) == 0) {
 				t.Errorf("%+v", it.Advisory)
 			}
 			return true
-		})
+		}))
 		r.repository(feed.NewJSONReader(strings.NewReader(s), 1<<20))
 		r.flush()
 	})

@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -42,98 +44,31 @@ func (Database) Info() feed.Info {
 	}
 }
 
-const (
-	maxFile  = 1 << 20 // bytes of one advisory
-	maxFiles = 500_000
-)
+const maxFile = 1 << 20 // bytes of one advisory
 
 // Fetch implements [feed.Source]. From is the repository as a folder or archive:
 // files NAME.yml below gems/ and rubies/.
 func (s Database) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		r := reader{yield: yield, byID: map[string]*advisory.Advisory{}}
-		if err := r.members(members); err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
-}
-
-// reader gathers the files of one identifier, which lie in several folders.
-type reader struct {
-	yield   func(feed.Item, error) bool
-	byID    map[string]*advisory.Advisory
-	stopped bool
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
-}
-
-func (r *reader) members(members func(func(feed.Member, error) bool)) error {
-	files := 0
-	var buf []byte
-	for m, err := range members {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		r := reader{byID: map[string]*advisory.Advisory{}}
+		files, err := out.Records(members, maxFile, isAdvisory, r.file)
 		if err != nil {
 			return err
 		}
-		if !isAdvisory(m.Name) {
-			continue
+		if files == 0 {
+			return errors.New("there is no advisory: no file NAME.yml below gems or rubies")
 		}
-		if files++; files > maxFiles {
-			return &feed.LimitError{What: "the database", Limit: "files", Most: maxFiles}
+		for _, id := range slices.Sorted(maps.Keys(r.byID)) {
+			if !out.Yield(feed.Item{Advisory: finish(r.byID[id])}, nil) {
+				break
+			}
 		}
-		buf, err = m.Bytes(buf, maxFile)
-		if limit := (*feed.LimitError)(nil); errors.As(err, &limit) {
-			r.bad(m.Name, err)
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if err := r.file(m.Name, buf); err != nil {
-			r.bad(m.Name, err)
-		}
-		if r.stopped {
-			return nil
-		}
-	}
-	if files == 0 {
-		return errors.New("there is no advisory: no file NAME.yml below gems or rubies")
-	}
-	ids := make([]string, 0, len(r.byID))
-	for id := range r.byID {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
-		if !r.yield(feed.Item{Advisory: finish(r.byID[id])}, nil) {
-			r.stopped = true
-			return nil
-		}
-	}
-	return nil
+		return nil
+	})
 }
+
+// reader gathers the files of one identifier, which lie in several folders.
+type reader struct{ byID map[string]*advisory.Advisory }
 
 // isAdvisory tells files such as gems/rack/CVE-2024-25126.yml, below whatever
 // folder, from the rest of the repository.
