@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -55,46 +56,20 @@ type group struct {
 // Fetch implements [feed.Source]. From is all.json, or a folder or archive of
 // such files.
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() {}
-	next := feed.State{Fetched: time.Now().UTC()}
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		next.ETag, next.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: next}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), func() { d.Close() }
-	}
-	return &feed.Update{Whole: true, State: next, Items: func(yield func(feed.Item, error) bool) {
-		defer done()
-		over, files := false, 0
-		give := func(it feed.Item, err error) bool {
-			over = over || !yield(it, err)
-			return !over
-		}
-		for m, err := range members {
-			if ext := path.Ext(m.Name); err == nil && (ext == ".json" || ext == "" || in.From == "") {
-				files++
-				if err = read(m, give); err != nil {
-					err = fmt.Errorf("reading %s: %w", m.Name, err)
-				}
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		files := 0
+		err := out.Each(members, func(m feed.Member) error {
+			if ext := path.Ext(m.Name); ext != ".json" && ext != "" && in.From != "" {
+				return nil
 			}
-			if bad := (*feed.BadRecord)(nil); err != nil {
-				if give(feed.Item{}, err); !errors.As(err, &bad) {
-					return
-				}
-			}
-			if over {
-				return
-			}
+			files++
+			return read(m, out.Yield)
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no list of groups")
 		}
-		if files == 0 {
-			give(feed.Item{}, errors.New("there is no list of groups"))
-		}
-	}}, nil
+		return err
+	})
 }
 
 func read(m feed.Member, give func(feed.Item, error) bool) error {

@@ -5,11 +5,11 @@
 package debian
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"path"
 	"strings"
 	"time"
@@ -59,146 +59,52 @@ func (Lists) Info() feed.Info {
 // Fetch implements [feed.Source]. From is the JSON, or a folder or archive with
 // just one file *.json.
 func (s Tracker) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() {}
-	next := feed.State{Fetched: time.Now().UTC()}
-	if in.From == "" {
-		url := in.URL
-		if url == "" {
-			url = s.Info().URL
-		}
-		d, err := in.Client.Get(ctx, url, feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		next.ETag, next.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: next}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), func() { d.Close() }
-	}
-	u := &feed.Update{Whole: true, State: next}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		yield = once(yield)
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
 		read := ""
-		err := each(members, func(m feed.Member) (bool, error) {
+		err := out.Each(members, func(m feed.Member) error {
 			if in.From != "" && path.Ext(m.Name) != "" && path.Ext(m.Name) != ".json" {
-				return true, nil
+				return nil
 			}
 			if read != "" {
-				return false, fmt.Errorf("both %s and %s are there; one of them must be named", read, m.Name)
+				return fmt.Errorf("%s is there too; one of them must be named", read)
 			}
 			read = m.Name
-			if err := readTracker(m, yield); err != nil {
-				return false, fmt.Errorf("reading %s: %w", m.Name, err)
-			}
-			return true, nil
-		}, yield)
+			return readTracker(m, out.Yield)
+		})
 		if err == nil && read == "" {
 			err = errors.New("there is no JSON of the security tracker")
 		}
-		finish(ctx, err, yield)
-	}
-	return u, nil
+		return cmp.Or(context.Cause(ctx), err)
+	})
 }
 
 // Fetch implements [feed.Source]. From is one of the lists, or a folder or
 // archive with files DSA/list and DLA/list, or DSA-list and DLA-list.
 func (s Lists) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	l := &lists{unknown: map[string]bool{}}
+	read := func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		l := &lists{unknown: map[string]bool{}, out: out}
+		found := 0
+		err := out.Each(members, func(m feed.Member) error {
+			if !isList(m.Name) {
+				return nil
+			}
+			found++
+			return l.read(m.Name, m)
+		})
+		if err == nil && found == 0 {
+			err = errors.New("there is neither a list of DSA nor one of DLA")
+		}
+		return cmp.Or(context.Cause(ctx), err)
+	}
 	if in.From != "" {
-		u.Items = func(yield func(feed.Item, error) bool) {
-			yield = once(yield)
-			l.yield = yield
-			found := 0
-			err := each(feed.Members(ctx, in.From, feed.Limits{}), func(m feed.Member) (bool, error) {
-				if !isList(m.Name) {
-					return true, nil
-				}
-				found++
-				return !l.stopped, l.read(m.Name, m)
-			}, yield)
-			if err == nil && found == 0 {
-				err = errors.New("there is neither a list of DSA nor one of DLA")
-			}
-			finish(ctx, err, yield)
-		}
-		return u, nil
+		return in.All(ctx, "", state, read)
 	}
-	base := in.URL
-	if base == "" {
-		base = s.Info().URL
+	base := strings.TrimSuffix(cmp.Or(in.URL, s.Info().URL), "/") + "/"
+	var parts []feed.Part
+	for _, f := range []string{"DSA/list", "DLA/list"} {
+		parts = append(parts, feed.Part{Key: f, Name: f, URL: base + f})
 	}
-	files := []string{"DSA/list", "DLA/list"}
-	downloads, parts, err := both(ctx, in.Client, base, files, state.Parts)
-	if err != nil {
-		return nil, err
-	}
-	u.State.Parts = parts
-	if downloads == nil {
-		u.Whole, u.Unchanged = false, true
-		return u, nil
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		yield = once(yield)
-		l.yield = yield
-		var failed error
-		for i, d := range downloads {
-			if failed == nil && !l.stopped {
-				failed = l.download(files[i], d)
-			}
-			d.Close()
-		}
-		finish(ctx, failed, yield)
-	}
-	return u, nil
-}
-
-func (l *lists) download(file string, d *feed.Download) error {
-	r, err := d.Unpacked(feed.Limits{})
-	if err != nil {
-		return err
-	}
-	defer r.Close()
-	return l.read(file, r)
-}
-
-// both downloads all files if one of them changed; nil if none did.
-func both(ctx context.Context, c *feed.Client, base string, files []string, known map[string]string) (out []*feed.Download, parts map[string]string, err error) {
-	parts = map[string]string{}
-	for attempt := range 2 {
-		out, changed := []*feed.Download(nil), 0
-		for _, f := range files {
-			var cond feed.Conditional
-			if attempt == 0 {
-				cond.ETag = known[f]
-			}
-			d, err := c.Get(ctx, strings.TrimSuffix(base, "/")+"/"+f, cond)
-			if err != nil {
-				for _, d := range out {
-					d.Close()
-				}
-				return nil, nil, err
-			}
-			parts[f] = d.ETag
-			if !d.NotModified {
-				changed++
-			}
-			out = append(out, d)
-		}
-		if changed == len(files) {
-			return out, parts, nil
-		}
-		for _, d := range out {
-			d.Close()
-		}
-		if changed == 0 {
-			maps.Copy(parts, known)
-			return nil, parts, nil
-		}
-	}
-	return nil, nil, errors.New("the server says Not Modified although nothing was asked")
+	return in.Parts(ctx, parts, state, read)
 }
 
 func isList(name string) bool {
@@ -211,43 +117,4 @@ func isList(name string) bool {
 		return false
 	}
 	return strings.HasPrefix(file, "DSA") || strings.HasPrefix(file, "DLA")
-}
-
-// each calls read for every member until it wants no more; bad members are
-// passed on.
-func each(members iter.Seq2[feed.Member, error], read func(feed.Member) (bool, error), yield func(feed.Item, error) bool) error {
-	for m, err := range members {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			if !yield(feed.Item{}, bad) {
-				return nil
-			}
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if more, err := read(m); err != nil || !more {
-			return err
-		}
-	}
-	return nil
-}
-
-// once keeps an iteration that the caller has ended from going on.
-func once(yield func(feed.Item, error) bool) func(feed.Item, error) bool {
-	over := false
-	return func(it feed.Item, err error) bool {
-		over = over || !yield(it, err)
-		return !over
-	}
-}
-
-// finish yields what ended the reading, if anything did.
-func finish(ctx context.Context, err error, yield func(feed.Item, error) bool) {
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if err != nil {
-		yield(feed.Item{}, err)
-	}
 }

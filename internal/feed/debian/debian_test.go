@@ -302,12 +302,10 @@ func TestListsLines(t *testing.T) {
 [x] DSA-4206-1 a
 more
 `
-	got, bad, err := collect(t, func(yield func(feed.Item, error) bool) {
-		l := &lists{unknown: map[string]bool{}, yield: yield}
-		if err := l.read("list", strings.NewReader(in)); err != nil {
-			yield(feed.Item{}, err)
-		}
-	})
+	got, bad, err := collect(t, feed.Items(func(out *feed.Output) error {
+		l := &lists{unknown: map[string]bool{}, out: out}
+		return l.read("list", strings.NewReader(in))
+	}))
 	if err != nil || len(bad) != 5 || len(got) != 2 {
 		t.Fatalf("%v\n%s\n%v", err, strings.Join(bad, "\n"), got)
 	}
@@ -413,7 +411,7 @@ func FuzzLists(f *testing.F) {
 	}
 	f.Add([]byte("[01 Aug 2002] DSA-139 super - x\n\t{CVE-1}\n\t[woody] - super <x> (a;b)\n\t- a b\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		l := &lists{unknown: map[string]bool{}, yield: func(feed.Item, error) bool { return true }}
+		l := &lists{unknown: map[string]bool{}, out: feed.NewOutput(func(feed.Item, error) bool { return true })}
 		l.read("x", strings.NewReader(string(b)))
 	})
 }

@@ -31,29 +31,22 @@ const (
 // reason in brackets. One value reads all files of an update.
 type lists struct {
 	unknown map[string]bool
-	yield   func(feed.Item, error) bool
-	stopped bool
+	out     *feed.Output
 }
 
-func (l *lists) bad(record string, err error) {
-	if !l.stopped && !l.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		l.stopped = true
-	}
-}
-
-// read reads one file, whose name is for messages.
+// read reads one file, whose name is for bad records.
 func (l *lists) read(file string, r io.Reader) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
 	var a *advisory.Advisory
 	found, body, number := false, 0, 0
 	flush := func() {
-		if a != nil && !l.stopped && !l.yield(feed.Item{Advisory: a}, nil) {
-			l.stopped = true
+		if a != nil {
+			l.out.Yield(feed.Item{Advisory: a}, nil)
 		}
 		a = nil
 	}
-	for lines.Scan() && !l.stopped {
+	for lines.Scan() && !l.out.Over() {
 		number++
 		line := strings.TrimRight(lines.Text(), " \t\r")
 		where := fmt.Sprintf("%s, line %d", file, number)
@@ -64,21 +57,21 @@ func (l *lists) read(file string, r io.Reader) error {
 			body = 0
 			var err error
 			if a, err = header(line); err != nil {
-				l.bad(where, err)
+				l.out.Bad(where, err)
 				continue
 			}
 			found = true
 		case line[0] != ' ' && line[0] != '\t':
 			if !found {
-				return fmt.Errorf("%s: this is no list of advisories: %q", where, shorten(line))
+				return fmt.Errorf("line %d: this is no list of advisories: %q", number, shorten(line))
 			}
-			l.bad(where, fmt.Errorf("%q is neither an advisory nor a line of one", shorten(line)))
+			l.out.Bad(where, fmt.Errorf("%q is neither an advisory nor a line of one", shorten(line)))
 		case a != nil:
 			if body++; body > maxLines {
 				return &feed.LimitError{What: where, Limit: "lines of one advisory", Most: maxLines}
 			}
 			if err := l.line(a, strings.TrimLeft(line, " \t")); err != nil {
-				l.bad(where, err)
+				l.out.Bad(where, err)
 			}
 		}
 	}
@@ -86,11 +79,11 @@ func (l *lists) read(file string, r io.Reader) error {
 		if errors.Is(err, bufio.ErrTooLong) {
 			return &feed.LimitError{What: fmt.Sprintf("%s, line %d", file, number+1), Limit: "bytes of one line", Most: maxLine}
 		}
-		return fmt.Errorf("%s: %w", file, err)
+		return err
 	}
 	flush()
-	if !found && !l.stopped {
-		return fmt.Errorf("%s: there is no advisory in it", file)
+	if !found && !l.out.Over() {
+		return errors.New("there is no advisory in it")
 	}
 	return nil
 }
@@ -150,7 +143,7 @@ func (l *lists) line(a *advisory.Advisory, s string) error {
 	if !ok {
 		if !l.unknown[release] && len(l.unknown) < 100 {
 			l.unknown[release] = true
-			l.bad("release "+shorten(release), errors.New("no Debian release of that name is known; what is said of it is left out"))
+			l.out.Bad("release "+shorten(release), errors.New("no Debian release of that name is known; what is said of it is left out"))
 		}
 		return nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,16 +49,11 @@ type problem struct {
 // readTracker reads the tracker's JSON and yields one advisory for every CVE
 // and TEMP identifier, in their order.
 func readTracker(r io.Reader, yield func(feed.Item, error) bool) error {
-	t := tracker{problems: map[string]*problem{}, text: map[string]string{}, unknown: map[string]bool{}, yield: yield}
-	if err := t.read(r); err != nil || t.stopped {
+	t := tracker{problems: map[string]*problem{}, text: map[string]string{}, unknown: map[string]bool{}, Output: feed.NewOutput(yield)}
+	if err := t.read(r); err != nil || t.Over() {
 		return err
 	}
-	ids := make([]string, 0, len(t.problems))
-	for id := range t.problems {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(t.problems)) {
 		if !yield(feed.Item{Advisory: t.problems[id].advisory(id)}, nil) {
 			return nil
 		}
@@ -67,18 +63,11 @@ func readTracker(r io.Reader, yield func(feed.Item, error) bool) error {
 }
 
 type tracker struct {
+	*feed.Output
 	problems map[string]*problem
 	text     map[string]string // the same few words and versions again and again
 	unknown  map[string]bool   // releases that nothing is known of
 	claims   int
-	stopped  bool
-	yield    func(feed.Item, error) bool
-}
-
-func (t *tracker) bad(record string, err error) {
-	if !t.stopped && !t.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		t.stopped = true
-	}
 }
 
 func (t *tracker) read(r io.Reader) error {
@@ -94,7 +83,7 @@ func (t *tracker) read(r io.Reader) error {
 			var e trackerEntry
 			switch err := in.Decode(&e); {
 			case feed.IsJSONError(err):
-				t.bad(shorten(id)+" in "+shorten(pkg), err)
+				t.Bad(shorten(id)+" in "+shorten(pkg), err)
 			case err != nil:
 				return fmt.Errorf("package %q, %s: %w", shorten(pkg), shorten(id), err)
 			default:
@@ -102,7 +91,7 @@ func (t *tracker) read(r io.Reader) error {
 					return err
 				}
 			}
-			if t.stopped {
+			if t.Over() {
 				return nil
 			}
 		}
@@ -112,7 +101,7 @@ func (t *tracker) read(r io.Reader) error {
 
 func (t *tracker) add(pkg, id string, e *trackerEntry) error {
 	if !strings.HasPrefix(id, "CVE-") && !strings.HasPrefix(id, "TEMP-") || len(id) > 100 || pkg == "" {
-		t.bad(shorten(id)+" in "+shorten(pkg), errors.New("neither a CVE nor a temporary identifier"))
+		t.Bad(shorten(id)+" in "+shorten(pkg), errors.New("neither a CVE nor a temporary identifier"))
 		return nil
 	}
 	p := t.problems[id]
@@ -134,12 +123,12 @@ func (t *tracker) add(pkg, id string, e *trackerEntry) error {
 		if !ok {
 			if !t.unknown[release] && len(t.unknown) < 100 {
 				t.unknown[release] = true
-				t.bad("release "+shorten(release), errors.New("no Debian release of that name is known; what is said of it is left out"))
+				t.Bad("release "+shorten(release), errors.New("no Debian release of that name is known; what is said of it is left out"))
 			}
 			continue
 		}
 		if r.Status != "resolved" && r.Status != "open" && r.Status != "undetermined" {
-			t.bad(fmt.Sprintf("%s in %s of %s", id, pkg, release), fmt.Errorf("the status %q is unknown", shorten(r.Status)))
+			t.Bad(fmt.Sprintf("%s in %s of %s", id, pkg, release), fmt.Errorf("the status %q is unknown", shorten(r.Status)))
 			continue
 		}
 		if t.claims++; t.claims > maxEntries {

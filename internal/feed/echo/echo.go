@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -41,49 +43,23 @@ const maxEntries = 5_000_000
 // Fetch implements [feed.Source]. From is data.json, or a folder or archive
 // with it.
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() {}
-	next := feed.State{Fetched: time.Now().UTC()}
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		next.ETag, next.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: next}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), func() { d.Close() }
-	}
-	return &feed.Update{Whole: true, State: next, Items: func(yield func(feed.Item, error) bool) {
-		defer done()
-		over := false
-		give := func(it feed.Item, err error) bool {
-			over = over || !yield(it, err)
-			return !over
-		}
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
 		claims, files := map[string][]claim{}, 0
-		for m, err := range members {
-			if ext := path.Ext(m.Name); err == nil && (ext == ".json" || ext == "" || in.From == "") {
-				files++
-				if err = read(m, claims, give); err != nil {
-					err = fmt.Errorf("reading %s: %w", m.Name, err)
-				}
+		err := out.Each(members, func(m feed.Member) error {
+			if ext := path.Ext(m.Name); ext != ".json" && ext != "" && in.From != "" {
+				return nil
 			}
-			if bad := (*feed.BadRecord)(nil); err != nil {
-				if give(feed.Item{}, err); !errors.As(err, &bad) {
-					return
-				}
-			}
-			if over {
-				return
-			}
+			files++
+			return read(m, claims, out.Yield)
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no data.json")
 		}
-		if files == 0 {
-			give(feed.Item{}, errors.New("there is no data.json"))
-			return
+		if err == nil && !out.Over() {
+			advisories(claims, out.Yield)
 		}
-		advisories(claims, give)
-	}}, nil
+		return err
+	})
 }
 
 type claim struct{ pkg, fixed string }
@@ -125,12 +101,7 @@ func read(m feed.Member, claims map[string][]claim, give func(feed.Item, error) 
 }
 
 func advisories(claims map[string][]claim, give func(feed.Item, error) bool) {
-	ids := make([]string, 0, len(claims))
-	for id := range claims {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(claims)) {
 		a := &advisory.Advisory{Source: "echo", ID: id}
 		all := claims[id]
 		slices.SortFunc(all, func(x, y claim) int { return cmp.Or(strings.Compare(x.pkg, y.pkg), strings.Compare(x.fixed, y.fixed)) })

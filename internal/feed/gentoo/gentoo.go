@@ -4,12 +4,12 @@ package gentoo
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -45,49 +45,24 @@ func (Source) Info() feed.Info {
 // Fetch implements [feed.Source]. From is a file glsa-….xml, or a folder or
 // archive of them.
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() {}
-	next := feed.State{Fetched: time.Now().UTC()}
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		next.ETag, next.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: next}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), func() { d.Close() }
-	}
-	return &feed.Update{Whole: true, State: next, Items: func(yield func(feed.Item, error) bool) {
-		defer done()
-		files := 0
-		var buf []byte
-		for m, err := range members {
-			var it feed.Item
-			bad := (*feed.BadRecord)(nil)
-			switch base := path.Base(m.Name); {
-			case err != nil:
-			case !strings.HasPrefix(base, "glsa-") || path.Ext(base) != ".xml":
-				continue
-			default:
-				files++
-				if buf, err = m.Bytes(buf, maxFile); err == nil {
-					var broken error
-					if it.Advisory, broken = parse(buf); broken != nil {
-						err = &feed.BadRecord{Record: m.Name, Err: broken}
-					}
-				} else if limit := (*feed.LimitError)(nil); errors.As(err, &limit) && limit.Most == maxFile {
-					err = &feed.BadRecord{Record: m.Name, Err: err}
-				}
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		files, err := out.Records(members, maxFile, isGLSA, func(_ string, raw []byte) error {
+			a, err := parse(raw)
+			if err == nil {
+				out.Yield(feed.Item{Advisory: a}, nil)
 			}
-			if !yield(it, err) || err != nil && !errors.As(err, &bad) {
-				return
-			}
+			return err
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no file glsa-….xml")
 		}
-		if files == 0 {
-			yield(feed.Item{}, errors.New("there is no file glsa-….xml"))
-		}
-	}}, nil
+		return err
+	})
+}
+
+func isGLSA(name string) bool {
+	base := path.Base(name)
+	return strings.HasPrefix(base, "glsa-") && path.Ext(base) == ".xml"
 }
 
 type glsa struct {

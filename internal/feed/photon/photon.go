@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -51,35 +53,27 @@ type record struct {
 // Fetch implements [feed.Source]. From is a file cve_data_photonRELEASE.json, or
 // a folder or archive of them.
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
+	read := func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		db := &database{ids: map[string][]claim{}, scores: map[string]float64{}, bad: out.Bad}
+		if err := cmp.Or(db.members(members, out), context.Cause(ctx)); err != nil || out.Over() {
+			return err
+		}
+		db.advisories(out.Yield)
+		return nil
+	}
 	if in.From != "" {
-		u.Items = items(ctx, func(db *database) error { return db.folder(ctx, in.From) })
-		return u, nil
+		return in.All(ctx, "", state, read)
 	}
 	base := strings.TrimSuffix(cmp.Or(in.URL, s.Info().URL), "/") + "/"
 	releases, err := branches(ctx, in.Client, base)
 	if err != nil {
 		return nil, err
 	}
-	downloads, err := download(ctx, in.Client, base, releases, state.Parts, u)
-	if err != nil || u.Unchanged {
-		return u, err
+	parts := make([]feed.Part, len(releases))
+	for i, r := range releases {
+		parts[i] = feed.Part{Key: r, Name: fileOf(r), URL: base + fileOf(r)}
 	}
-	u.Items = items(ctx, func(db *database) error {
-		for i, d := range downloads {
-			r, err := d.Unpacked(feed.Limits{})
-			if err == nil {
-				err = db.read(feed.Member{Name: fileOf(releases[i]), Reader: r})
-				r.Close()
-			}
-			d.Close()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return u, nil
+	return in.Parts(ctx, parts, state, read)
 }
 
 func fileOf(release string) string { return "cve_data_photon" + release + ".json" }
@@ -108,45 +102,6 @@ func branches(ctx context.Context, c *feed.Client, base string) ([]string, error
 	return doc.Branches, nil
 }
 
-// download gets the files; where one has changed those, too, that have not,
-// because advisories are put together out of all of them.
-func download(ctx context.Context, c *feed.Client, base string, releases []string, known map[string]string, u *feed.Update) (out []*feed.Download, err error) {
-	u.State.Parts = map[string]string{}
-	changed := false
-	defer func() {
-		if err != nil || u.Unchanged {
-			for _, d := range out {
-				d.Close()
-			}
-		}
-	}()
-	for _, r := range releases {
-		d, err := c.Get(ctx, base+fileOf(r), feed.Conditional{ETag: known[r]})
-		if err != nil {
-			return out, err
-		}
-		out = append(out, d)
-		changed = changed || !d.NotModified
-		u.State.Parts[r] = d.ETag
-	}
-	if !changed {
-		u.Unchanged, u.Whole = true, false
-		return out, nil
-	}
-	for i, d := range out {
-		if d.NotModified {
-			again, err := c.Get(ctx, base+fileOf(releases[i]), feed.Conditional{})
-			if err != nil {
-				return out, err
-			}
-			d.Close()
-			out[i] = again
-			u.State.Parts[releases[i]] = again.ETag
-		}
-	}
-	return out, nil
-}
-
 // database collects the files: they are by release, advisories by identifier.
 type database struct {
 	ids     map[string][]claim
@@ -160,47 +115,19 @@ type claim struct {
 	status, fixed string
 }
 
-func items(ctx context.Context, read func(*database) error) func(func(feed.Item, error) bool) {
-	return func(yield func(feed.Item, error) bool) {
-		over := false
-		db := &database{ids: map[string][]claim{}, scores: map[string]float64{}}
-		db.bad = func(record string, err error) {
-			over = over || !yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err})
-		}
-		err := read(db)
-		switch {
-		case over:
-		case ctx.Err() != nil:
-			yield(feed.Item{}, context.Cause(ctx))
-		case err != nil:
-			yield(feed.Item{}, err)
-		default:
-			db.advisories(yield)
-		}
-	}
-}
-
-func (db *database) folder(ctx context.Context, from string) error {
+func (db *database) members(members iter.Seq2[feed.Member, error], out *feed.Output) error {
 	files := 0
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			db.bad(bad.Record, bad.Err)
-			continue
+	err := out.Each(members, func(m feed.Member) error {
+		if base := path.Base(m.Name); !strings.HasPrefix(base, "cve_data_photon") || path.Ext(base) != ".json" {
+			return nil
 		}
-		if err != nil {
-			return err
-		}
-		if base := path.Base(m.Name); strings.HasPrefix(base, "cve_data_photon") && path.Ext(base) == ".json" {
-			files++
-			if err := db.read(m); err != nil {
-				return err
-			}
-		}
+		files++
+		return db.read(m)
+	})
+	if err == nil && files == 0 {
+		err = errors.New("there is no file cve_data_photonRELEASE.json")
 	}
-	if files == 0 {
-		return errors.New("there is no file cve_data_photonRELEASE.json")
-	}
-	return nil
+	return err
 }
 
 // read takes a file in. Its release is part of its name.
@@ -212,32 +139,29 @@ func (db *database) read(m feed.Member) error {
 	}
 	stream, ok := advisory.DistroStream("photon", strings.Trim(name[:n], "."), "")
 	if !ok {
-		return fmt.Errorf("reading %s: its name tells no release", m.Name)
+		return errors.New("its name tells no release")
 	}
 	r := feed.NewJSONReader(m, 1<<20)
 	for i, err := range r.Array() {
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
+			return err
 		}
 		var v record
 		switch err := r.Decode(&v); {
 		case feed.IsJSONError(err):
 			db.bad(fmt.Sprintf("%s, record %d", m.Name, i), err)
 		case err != nil:
-			return fmt.Errorf("reading %s: %w", m.Name, err)
+			return err
 		default:
 			if err := db.add(stream, &v); err != nil {
 				db.bad(fmt.Sprintf("%s, record %d", m.Name, i), err)
 			}
 		}
 		if db.entries++; db.entries > maxEntries {
-			return &feed.LimitError{What: m.Name, Limit: "records", Most: maxEntries}
+			return &feed.LimitError{What: "what the files hold", Limit: "records", Most: maxEntries}
 		}
 	}
-	if err := r.End(); err != nil {
-		return fmt.Errorf("reading %s: %w", m.Name, err)
-	}
-	return nil
+	return r.End()
 }
 
 func (db *database) add(stream string, v *record) error {
@@ -261,12 +185,7 @@ func (db *database) add(stream string, v *record) error {
 }
 
 func (db *database) advisories(yield func(feed.Item, error) bool) {
-	ids := make([]string, 0, len(db.ids))
-	for id := range db.ids {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(db.ids)) {
 		a := &advisory.Advisory{Source: "photon", ID: id}
 		if s := db.scores[id]; s > 0 {
 			a.Severities = []advisory.Severity{{Source: "photon", Type: "CVSS_V3", Score: s, Label: advisory.LevelOfScore("CVSS_V3", s)}}

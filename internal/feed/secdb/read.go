@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func (db *database) read(m feed.Member) error {
 		release, packages, err = db.json(m)
 	}
 	if err != nil {
-		return fmt.Errorf("reading %s: %w", m.Name, err)
+		return err
 	}
 	stream := db.stream
 	if stream == "" {
@@ -85,12 +86,12 @@ func (db *database) read(m feed.Member) error {
 		}
 		var ok bool
 		if stream, ok = advisory.DistroStream("alpine", strings.TrimPrefix(release, "v"), ""); !ok {
-			return fmt.Errorf("reading %s: %q is no release of Alpine Linux", m.Name, shorten(release))
+			return fmt.Errorf("%q is no release of Alpine Linux", shorten(release))
 		}
 	}
 	for _, p := range packages {
 		if err := db.add(stream, p); err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
+			return err
 		}
 	}
 	return nil
@@ -279,12 +280,7 @@ func isIdentifier(w string) bool {
 
 // advisories are the identifiers in order.
 func (db *database) advisories(yield func(feed.Item, error) bool) {
-	ids := make([]string, 0, len(db.ids))
-	for id := range db.ids {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(db.ids)) {
 		e := db.ids[id]
 		delete(db.ids, id)
 		slices.Sort(e.related)

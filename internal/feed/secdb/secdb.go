@@ -5,11 +5,12 @@
 package secdb
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"iter"
 	"path"
 	"slices"
 	"strings"
@@ -54,106 +55,59 @@ func (s Source) Info() feed.Info { return s.info }
 // Fetch implements [feed.Source]. From is a file, JSON or YAML, or a folder or
 // archive of them; where a file is there in both forms, JSON is read.
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	if in.From != "" {
-		u.Items = s.items(ctx, func(db *database) error { return db.folder(ctx, in.From) })
-		return u, nil
-	}
-	base := in.URL
-	if base == "" {
-		base = s.info.URL
-	}
-	files, err := s.files(ctx, in.Client, base)
-	if err != nil {
-		return nil, err
-	}
-	downloads, err := all(ctx, in.Client, files, state.Parts, u)
-	if err != nil {
-		return nil, err
-	}
-	if u.Unchanged {
-		return u, nil
-	}
-	u.Items = s.items(ctx, func(db *database) error {
-		defer closeAll(downloads)
-		for _, d := range downloads {
-			r, err := d.Unpacked(feed.Limits{})
-			if err != nil {
-				return err
-			}
-			name := strings.TrimPrefix(d.URL, base)
-			err = db.read(feed.Member{Name: name, Size: -1, Reader: r})
-			r.Close()
-			if err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return u, nil
-}
-
-// items reads everything, then yields the advisories.
-func (s Source) items(ctx context.Context, read func(*database) error) func(func(feed.Item, error) bool) {
-	return func(yield func(feed.Item, error) bool) {
-		over := false
-		db := &database{source: s.info.Name, ids: map[string]*entry{}, page: "https://images.chainguard.dev/security/"}
-		switch s.info.Name {
-		case "alpine":
-			db.page = "https://security.alpinelinux.org/vuln/"
-		case "minimos":
-			db.page, db.stream = "https://images.minimus.io/vulnerabilities/", "minimos"
-		default:
-			db.stream = s.info.Name
-		}
-		db.bad = func(record string, err error) {
-			over = over || !yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err})
-		}
-		err := read(db)
-		switch {
-		case over:
-		case ctx.Err() != nil:
-			yield(feed.Item{}, context.Cause(ctx))
-		case err != nil:
-			yield(feed.Item{}, err)
-		default:
-			db.advisories(yield)
-		}
-	}
-}
-
-// folder reads local files.
-func (db *database) folder(ctx context.Context, from string) error {
-	seen := map[string]bool{}
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			db.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
+	read := func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		db := s.database(out)
+		if err := cmp.Or(db.members(members, out), context.Cause(ctx)); err != nil || out.Over() {
 			return err
 		}
+		db.advisories(out.Yield)
+		return nil
+	}
+	if in.From != "" {
+		return in.All(ctx, "", state, read)
+	}
+	parts, err := s.parts(ctx, in.Client, cmp.Or(in.URL, s.info.URL))
+	if err != nil {
+		return nil, err
+	}
+	return in.Parts(ctx, parts, state, read)
+}
+
+func (s Source) database(out *feed.Output) *database {
+	db := &database{source: s.info.Name, ids: map[string]*entry{}, page: "https://images.chainguard.dev/security/", bad: out.Bad}
+	switch s.info.Name {
+	case "alpine":
+		db.page = "https://security.alpinelinux.org/vuln/"
+	case "minimos":
+		db.page, db.stream = "https://images.minimus.io/vulnerabilities/", "minimos"
+	default:
+		db.stream = s.info.Name
+	}
+	return db
+}
+
+func (db *database) members(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+	seen := map[string]bool{}
+	err := out.Each(members, func(m feed.Member) error {
 		ext := path.Ext(m.Name)
 		stem := strings.TrimSuffix(m.Name, ext)
 		if ext != ".json" && ext != ".yaml" && ext != ".yml" && ext != "" || seen[stem] {
-			continue
+			return nil
 		}
 		seen[stem] = true // "main.json" stands before "main.yaml"
-		if err := db.read(m); err != nil {
-			return err
-		}
+		return db.read(m)
+	})
+	if err == nil && len(seen) == 0 {
+		err = errors.New("there is no security database")
 	}
-	if len(seen) == 0 {
-		return errors.New("there is no security database")
-	}
-	return nil
+	return err
 }
 
-// files are the addresses to get: the one of a publisher, or every branch that
-// Alpine's index lists.
-func (s Source) files(ctx context.Context, c *feed.Client, base string) ([]string, error) {
+// parts are the files to get: the one of a publisher, or those of every branch
+// that Alpine's index lists.
+func (s Source) parts(ctx context.Context, c *feed.Client, base string) ([]feed.Part, error) {
 	if s.info.Name != "alpine" || strings.HasSuffix(base, ".json") {
-		return []string{base}, nil
+		return []feed.Part{{Key: base, URL: base}}, nil
 	}
 	base = strings.TrimSuffix(base, "/") + "/"
 	d, err := c.Get(ctx, base, feed.Conditional{HTML: true, MaxBytes: 1 << 20})
@@ -169,9 +123,11 @@ func (s Source) files(ctx context.Context, c *feed.Client, base string) ([]strin
 	if len(branches) == 0 {
 		return nil, fmt.Errorf("%s lists no branch of Alpine Linux", base)
 	}
-	var out []string
+	var out []feed.Part
 	for _, b := range branches {
-		out = append(out, base+b+"/main.json", base+b+"/community.json")
+		main, community := b+"/main.json", b+"/community.json" // branches before 3.3 have none
+		out = append(out, feed.Part{Key: base + main, Name: main, URL: base + main},
+			feed.Part{Key: base + community, Name: community, URL: base + community, Optional: true})
 	}
 	return out, nil
 }
@@ -194,62 +150,6 @@ func branchesOf(page string) []string {
 		number, isVersion := strings.CutPrefix(name, "v")
 		if name == "edge" || isVersion && number != "" && strings.Trim(number, "0123456789.") == "" && len(out) < 1000 {
 			out = append(out, name)
-		}
-	}
-}
-
-// all downloads the files; where at least one has changed it downloads those
-// again that have not, because advisories are put together out of all of them.
-func all(ctx context.Context, c *feed.Client, files []string, known map[string]string, u *feed.Update) (out []*feed.Download, err error) {
-	u.State.Parts = map[string]string{}
-	out = make([]*feed.Download, len(files))
-	changed := false
-	defer func() {
-		if err != nil || u.Unchanged {
-			closeAll(out)
-		}
-	}()
-	for i, f := range files {
-		d, err := c.Get(ctx, f, feed.Conditional{ETag: known[f]})
-		if missing(f, err) {
-			continue
-		}
-		if err != nil {
-			return out, err
-		}
-		out[i] = d
-		changed = changed || !d.NotModified
-		if d.ETag != "" {
-			u.State.Parts[f] = d.ETag
-		}
-	}
-	if !changed && len(u.State.Parts) > 0 {
-		u.Unchanged, u.Whole = true, false
-		return out, nil
-	}
-	for i, d := range out {
-		if d != nil && d.NotModified {
-			d.Close()
-			if out[i], err = c.Get(ctx, files[i], feed.Conditional{}); err != nil {
-				return out, err
-			}
-			u.State.Parts[files[i]] = out[i].ETag
-		}
-	}
-	out = slices.DeleteFunc(out, func(d *feed.Download) bool { return d == nil })
-	return out, nil
-}
-
-// missing tells the branches before 3.3, which have no community repository.
-func missing(file string, err error) bool {
-	var status *feed.StatusError
-	return strings.HasSuffix(file, "/community.json") && errors.As(err, &status) && status.Code == http.StatusNotFound
-}
-
-func closeAll(downloads []*feed.Download) {
-	for _, d := range downloads {
-		if d != nil {
-			d.Close()
 		}
 	}
 }

@@ -117,9 +117,13 @@ func TestRealCounts(t *testing.T) {
 		{"alpine-secdb/v3.11/main.json", 175, 1204},
 		{"wolfi/security.json", 1067, 24864},
 	} {
-		db := &database{source: "x", stream: "x", ids: map[string]*entry{}, bad: func(r string, err error) { t.Errorf("%s: %s: %v", tt.file, r, err) }}
-		if err := db.folder(t.Context(), shared(t, tt.file)); err != nil {
-			t.Fatal(err)
+		file := shared(t, tt.file)
+		db := &database{source: "x", stream: "x", ids: map[string]*entry{}}
+		for _, err := range feed.Items(func(out *feed.Output) error {
+			db.bad = out.Bad
+			return db.members(feed.Members(t.Context(), file, feed.Limits{}), out)
+		}) {
+			t.Fatalf("%s: %v", tt.file, err)
 		}
 		names := map[string]bool{}
 		for _, e := range db.ids {

@@ -6,7 +6,7 @@ package ubuntu
 import (
 	"context"
 	"errors"
-	"fmt"
+	"iter"
 	"path"
 	"strings"
 	"time"
@@ -45,50 +45,29 @@ func (Tracker) Info() feed.Info {
 // Fetch implements [feed.Source]. From is the tree as a folder or archive, one
 // of its folders, or one of its files.
 func (s Tracker) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() {}
-	next := feed.State{Fetched: time.Now().UTC()}
-	if in.From == "" {
-		url := in.URL
-		if url == "" {
-			url = s.Info().URL
-		}
-		d, err := in.Client.Get(ctx, url, feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		next.ETag, next.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: next}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), func() { d.Close() }
-	}
-	u := &feed.Update{Whole: true, State: next}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		t := reader{yield: yield, unknown: map[string]bool{}}
-		files := 0
-		for m, err := range members {
-			if bad := (*feed.BadRecord)(nil); err != nil && !errors.As(err, &bad) {
-				yield(feed.Item{}, err)
-				return
-			} else if err != nil {
-				t.bad(bad.Record, bad.Err)
-			} else if id, ok := cveOf(m.Name); ok {
-				files++
-				if err := t.file(id, m); err != nil {
-					yield(feed.Item{}, fmt.Errorf("reading %s: %w", m.Name, err))
-					return
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		accept := func(name string) bool { _, ok := cveOf(name); return ok }
+		unknown := map[string]bool{}
+		files, err := out.Records(members, maxFile, accept, func(name string, raw []byte) error {
+			f, err := parse(raw)
+			if err != nil {
+				return err
+			}
+			id, _ := cveOf(name)
+			a := f.advisory(id, func(release string) {
+				if !unknown[release] && len(unknown) < 100 {
+					unknown[release] = true
+					out.Bad("release "+shorten(release), errors.New("no Ubuntu release of that name is known; what is said of it is left out"))
 				}
-			}
-			if t.stopped {
-				return
-			}
+			})
+			out.Yield(feed.Item{Advisory: a}, nil)
+			return nil
+		})
+		if err == nil && files == 0 {
+			err = errors.New("there is no file of the Ubuntu CVE tracker")
 		}
-		if files == 0 {
-			yield(feed.Item{}, errors.New("there is no file of the Ubuntu CVE tracker"))
-		}
-	}
-	return u, nil
+		return err
+	})
 }
 
 // cveOf tells which files are of a CVE.
@@ -99,44 +78,4 @@ func cveOf(name string) (string, bool) {
 		return file, strings.HasPrefix(file, "CVE-") && !strings.Contains(file, ".") && len(file) < 100
 	}
 	return "", false
-}
-
-type reader struct {
-	yield   func(feed.Item, error) bool
-	unknown map[string]bool
-	buf     []byte
-	stopped bool
-}
-
-func (t *reader) bad(record string, err error) {
-	if !t.stopped && !t.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		t.stopped = true
-	}
-}
-
-// file reads one file; an error is one of the whole tree.
-func (t *reader) file(id string, m feed.Member) error {
-	b, err := m.Bytes(t.buf, maxFile)
-	if limit := (*feed.LimitError)(nil); errors.As(err, &limit) && limit.Most == maxFile {
-		t.bad(m.Name, err)
-		return nil
-	} else if err != nil {
-		return err
-	}
-	t.buf = b
-	f, err := parse(b)
-	if err != nil {
-		t.bad(m.Name, err)
-		return nil
-	}
-	a := f.advisory(id, func(release string) {
-		if !t.unknown[release] && len(t.unknown) < 100 {
-			t.unknown[release] = true
-			t.bad("release "+shorten(release), errors.New("no Ubuntu release of that name is known; what is said of it is left out"))
-		}
-	})
-	if !t.stopped && !t.yield(feed.Item{Advisory: a}, nil) {
-		t.stopped = true
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -156,12 +157,7 @@ func cvesIn(s string) []string {
 
 // advisories gives what was collected, by identifier.
 func (c *collection) advisories(yield func(feed.Item, error) bool) {
-	ids := make([]string, 0, len(c.updates))
-	for id := range c.updates {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(c.updates)) {
 		m := c.updates[id]
 		delete(c.updates, id)
 		if !yield(feed.Item{Advisory: c.advisory(m)}, nil) {

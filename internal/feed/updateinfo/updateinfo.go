@@ -5,6 +5,7 @@
 package updateinfo
 
 import (
+	"cmp"
 	"context"
 	"crypto/md5"
 	"crypto/sha1"
@@ -15,6 +16,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -50,7 +52,7 @@ func (s Source) Info() feed.Info { return s.p.info }
 func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
 	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
 	if in.From != "" {
-		u.Items = s.items(ctx, func(c *collection) error { return c.folder(ctx, in.From) })
+		u.Items = s.items(ctx, func(c *collection, out *feed.Output) error { return c.folder(ctx, out, in.From) })
 		return u, nil
 	}
 	n := &network{ctx: ctx, client: in.Client, base: in.URL, known: state.Parts, parts: map[string]string{}}
@@ -71,7 +73,7 @@ func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*fe
 		u.Whole, u.Unchanged = false, true
 		return u, nil
 	}
-	u.Items = s.items(ctx, func(c *collection) error {
+	u.Items = s.items(ctx, func(c *collection, _ *feed.Output) error {
 		defer n.close()
 		return n.read(c)
 	})
@@ -79,53 +81,38 @@ func (s Source) Fetch(ctx context.Context, in feed.Input, state feed.State) (*fe
 }
 
 // items reads everything, then yields the advisories.
-func (s Source) items(ctx context.Context, read func(*collection) error) func(func(feed.Item, error) bool) {
-	return func(yield func(feed.Item, error) bool) {
-		over := false
+func (s Source) items(ctx context.Context, read func(*collection, *feed.Output) error) iter.Seq2[feed.Item, error] {
+	return feed.Items(func(out *feed.Output) error {
 		c := &collection{p: s.p, updates: map[string]*merged{}, modules: map[string]string{}, text: map[string]string{}}
 		c.bad = func(record string, err error) {
-			over = over || !yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err})
-			if over && c.err == nil {
+			if out.Bad(record, err); out.Over() && c.err == nil {
 				c.err = errors.New("the caller has enough")
 			}
 		}
-		err := read(c)
-		switch {
-		case over:
-		case ctx.Err() != nil:
-			yield(feed.Item{}, context.Cause(ctx))
-		case err != nil:
-			yield(feed.Item{}, err)
-		case c.err != nil:
-			yield(feed.Item{}, c.err)
-		default:
-			c.advisories(yield)
+		err := read(c, out)
+		if err = cmp.Or(context.Cause(ctx), err, c.err); err != nil {
+			return err
 		}
-	}
+		c.advisories(out.Yield)
+		return nil
+	})
 }
 
 // folder reads local files. What repomd.xml says of the content of a file is
 // checked after all are read: it stands behind the files in the order of names.
-func (c *collection) folder(ctx context.Context, from string) error {
+func (c *collection) folder(ctx context.Context, out *feed.Output, from string) error {
 	got, want := map[string]map[string]string{}, map[string]string{}
 	files := 0
 	only := unpackedName(filepath.Base(from)) // a file that is named is read, whatever its name
 	if st, err := os.Stat(from); err != nil || st.IsDir() {
 		only = ""
 	}
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			c.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	err := out.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
 		switch {
 		case path.Base(m.Name) == "repomd.xml":
 			r, err := readRepomd(m)
 			if err != nil {
-				return fmt.Errorf("reading %s: %w", m.Name, err)
+				return err
 			}
 			for _, f := range []*repoFile{r.Updateinfo, r.Modules} {
 				if f != nil && f.Open != "" {
@@ -136,13 +123,14 @@ func (c *collection) folder(ctx context.Context, from string) error {
 			files++
 			sums := newSums()
 			if err := c.file(m.Name, io.TeeReader(m, sums)); err != nil {
-				return fmt.Errorf("reading %s: %w", m.Name, err)
+				return err
 			}
 			got[m.Name] = sums.digests()
 		}
-		if c.err != nil {
-			return c.err
-		}
+		return c.err
+	})
+	if err != nil {
+		return err
 	}
 	for name, digest := range want {
 		kind, _, _ := strings.Cut(digest, ":")
