@@ -75,7 +75,7 @@ func TestRealFeeds(t *testing.T) {
 		records, claims, withdrawn, malicious, bad int
 	}{
 		{"osv-go", "Go", 3143, 4503, 9, 0, 0},
-		{"osv-almalinux", "AlmaLinux", 4981, 57083, 0, 0, 0},
+		{"osv-almalinux", "AlmaLinux", 4981, 47974, 0, 0, 0},
 		{"osv-crates.io", "crates.io", 1080, 1080, 13, 65, 0},
 		{"osv-pypi", "PyPI", 2376, 2376, 7, 0, 0},
 		{"osv-rubygems", "RubyGems", 1057, 1104, 0, 0, 0},

@@ -154,7 +154,11 @@ func (p *parser) advisory(w *wire) (*advisory.Advisory, error) {
 			a.References = append(a.References, advisory.Reference(r))
 		}
 	}
-	return a, p.claims(a, w)
+	err = p.claims(a, w)
+	if p.bundles {
+		errata(a)
+	}
+	return a, err
 }
 
 // unbundle moves the CVEs of a bulletin where they belong: older records list
