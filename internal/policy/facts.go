@@ -15,6 +15,7 @@ const (
 	FactSecret        = "secret"           // Secret
 	FactRetrievedFile = "retrieved-file"   // RetrievedFile
 	FactAccount       = "account"          // Account
+	FactAccountFile   = "account-file"     // AccountFile
 	FactMalware       = "malware"          // Malware
 	FactMalwareScan   = "malware-scan"     // MalwareScan; Path is ""
 	FactPackageFile   = "package-file"     // PackageFile: a difference from the package database
@@ -42,11 +43,12 @@ type Secret struct {
 	Rule        string  `json:"rule"`            // id of the rule that found it
 	Title       string  `json:"title,omitempty"` // what it is, for people
 	Category    string  `json:"category,omitempty"`
-	Line        int     `json:"line,omitempty"`     // from 1
-	Where       string  `json:"where,omitempty"`    // file (also ""), env, label, history, argument
-	Confidence  float64 `json:"confidence"`         // 0 to 1
-	Validity    string  `json:"validity,omitempty"` // "", valid, invalid, expired
-	Example     bool    `json:"example,omitempty"`  // documentation or a test fixture
+	Line        int     `json:"line,omitempty"`      // from 1
+	Where       string  `json:"where,omitempty"`     // file (also ""), env, label, history, argument
+	Confidence  float64 `json:"confidence"`          // 0 to 1
+	Validity    string  `json:"validity,omitempty"`  // "", valid, invalid, expired
+	Example     bool    `json:"example,omitempty"`   // documentation or a test fixture
+	Encrypted   bool    `json:"encrypted,omitempty"` // a passphrase protects it
 	Fingerprint string  `json:"fingerprint,omitempty"`
 }
 
@@ -66,6 +68,21 @@ type Account struct {
 	Gecos    string `json:"gecos,omitempty"`
 	Home     string `json:"home,omitempty"`
 	Shell    string `json:"shell,omitempty"`
+}
+
+// AccountFile is what is wrong with passwd, shadow, group or gshadow.
+type AccountFile struct {
+	Database string           `json:"database"`
+	Backup   bool             `json:"backup,omitempty"` // a copy
+	Findings []AccountFinding `json:"findings,omitempty"`
+}
+
+// AccountFinding is one thing wrong with an account database.
+type AccountFinding struct {
+	Kind  string `json:"kind"`           // empty-password, weak-hash, uid-0, world-readable …
+	Name  string `json:"name,omitempty"` // of the account or group
+	Line  int    `json:"line,omitempty"` // from 1
+	Other string `json:"other,omitempty"`
 }
 
 // Malware is what a scanner found in a file.

@@ -295,6 +295,10 @@ func gateCases() []gateCase {
 		{"tag_drift/packages_modified", nil, nil, []string{"Package openssl (dpkg) changed from 3.0.9-1 in the previous image of the tag to 3.0.11-1~deb12u2"}},
 		{"tag_drift/packages_modified", ps("package_type=gem"), nil, nil},
 
+		{"accounts/weakness", nil, nil, []string{"uid-0+toor+/etc/passwd\tuid-0 in /etc/passwd: toor"}},
+		{"accounts/weakness", ps("exclude_names=toor"), nil, nil},
+		{"accounts/weakness", ps("kinds=empty-password"), nil, nil},
+		{"accounts/weakness", nil, notLooked, []string{"?accounts were not looked at"}},
 		{"base_image/package_added", ps("package_type=npm"), nil, []string{"minimist-PKGADD\tPackage minimist (npm) 1.2.5 was added to the base image"}},
 		{"base_image/package_added", ps("package_type=rpm"), nil, nil},
 		{"base_image/package_added", nil, func(s *policy.Subject) { s.Base = nil }, []string{"?the packages of the base image are not known"}},
@@ -340,6 +344,7 @@ func gateCases() []gateCase {
 		{"misconfiguration/check", nil, notLooked, []string{"?the image was not checked for misconfiguration"}},
 		{"secrets/found", ps("min_confidence=0.8", "validity=valid"), nil, []string{"stripe-key+/app/.env\tSecret stripe-key found in /app/.env line 3"}},
 		{"secrets/found", ps("min_confidence=0.95"), nil, nil},
+		{"secrets/found", ps("categories=jwt"), nil, nil},
 		{"stig/evaluation_passed", nil, nil, []string{"No STIG evaluation is attached to the image"}},
 		{"stig/evaluation_passed", ps("profiles=a,b"), func(s *policy.Subject) {
 			s.Image.Facts = []inventory.Fact{{Kind: policy.FactSTIG, Data: []byte(`{"profile":"a","passed":true}`)}}

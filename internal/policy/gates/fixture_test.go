@@ -93,6 +93,7 @@ func image(t testing.TB) *inventory.Image {
 			fact(t, policy.FactPackageFile, "usr/bin/openssl", policy.PackageFile{Package: "openssl", Status: "changed"}),
 			fact(t, policy.FactPackageFile, "etc/ssl/openssl.cnf", policy.PackageFile{Package: "openssl", Status: "changed", Config: true}),
 			fact(t, policy.FactPackageFile, "usr/lib/libz.so.1", policy.PackageFile{Package: "zlib1g", Status: "missing"}),
+			fact(t, policy.FactAccountFile, "etc/passwd", policy.AccountFile{Database: "passwd", Findings: []policy.AccountFinding{{Kind: "uid-0", Name: "toor", Line: 4}, {Kind: "duplicate-gid", Name: "x"}}}),
 			fact(t, policy.FactSecret, "app/.env", policy.Secret{Rule: "stripe-key", Line: 3, Confidence: 0.9, Validity: "valid"}),
 			fact(t, policy.FactMisconfigured, "etc/ssh/sshd_config", policy.Misconfiguration{ID: "TW-SSH-001", Title: "root may log in", Severity: "high", Line: 12, Remedy: "PermitRootLogin no"}),
 		},

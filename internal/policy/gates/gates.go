@@ -20,7 +20,7 @@ func All() []policy.Gate {
 	gates := []policy.Gate{
 		always(), dockerfile(), files(), licenses(), malware(), metadata(), npms(), packages(), passwdFile(), retrievedFiles(), rubyGems(), secretScans(), vulnerabilities(),
 		ancestry(), distro(), imageSourceDrift(), stig(), tagDrift(),
-		baseImage(), binaries(), data(), expression(), misconfiguration(), secrets(),
+		accounts(), baseImage(), binaries(), data(), expression(), misconfiguration(), secrets(),
 	}
 	return append(gates, removed()...)
 }

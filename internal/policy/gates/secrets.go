@@ -60,6 +60,8 @@ func secrets() policy.Gate {
 			{Name: "min_confidence", Type: policy.Float, Default: "0.5", Example: "0.8", Description: "Least confidence, 0 to 1"},
 			{Name: "validity", Type: policy.List, Example: "valid,unknown", Description: "What is known of the secret's validity: valid, invalid, expired, unknown; without it all count"},
 			{Name: "rules", Type: policy.List, Example: "aws-access-key,private-key", Description: "Ids of rules; without it all count"},
+			{Name: "categories", Type: policy.List, Example: "token,private-key", Description: "Categories of rules: token, private-key, key-store, password, url-password, connection-string, jwt, generic; without it all count"},
+			{Name: "encrypted", Type: policy.Bool, Default: "true", Example: "false", Description: "Also what a passphrase protects"},
 			{Name: "exclude", Type: policy.Regexp, Example: "/usr/share/doc/.*", Description: "Regular expression, matched at the start of the path, of what does not count"},
 			{Name: "hidden", Type: policy.Bool, Default: "true", Example: "false", Description: "Also secrets of files that a later layer removed; who has the image has those, too"},
 			{Name: "examples", Type: policy.Bool, Default: "false", Example: "true", Description: "Also those of documentation and test fixtures"},
@@ -75,7 +77,7 @@ func secretFound(_ context.Context, s *policy.Subject, p policy.Params) ([]polic
 	if err != nil {
 		return nil, err
 	}
-	validity, rules, exclude := wanted(p.List("validity")), wanted(p.List("rules")), p.Regexp("exclude")
+	validity, rules, categories, exclude := wanted(p.List("validity")), wanted(p.List("rules")), wanted(p.List("categories")), p.Regexp("exclude")
 	var out []policy.Hit
 	for i := range facts {
 		f := &facts[i]
@@ -84,7 +86,7 @@ func secretFound(_ context.Context, s *policy.Subject, p policy.Params) ([]polic
 			state = "unknown"
 		}
 		if f.Fact.Confidence < p.Float("min_confidence") || f.Hidden && !p.Bool("hidden") || f.Fact.Example && !p.Bool("examples") ||
-			validity != nil && !validity[state] || rules != nil && !rules[f.Fact.Rule] || exclude != nil && exclude.MatchString(f.Path) {
+			validity != nil && !validity[state] || rules != nil && !rules[f.Fact.Rule] || categories != nil && !categories[f.Fact.Category] || f.Fact.Encrypted && !p.Bool("encrypted") || exclude != nil && exclude.MatchString(f.Path) {
 			continue
 		}
 		where := f.Path
