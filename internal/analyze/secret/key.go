@@ -276,7 +276,7 @@ func findPuTTY(sc *scanner, r *rule, at, _ int) {
 			break
 		}
 	}
-	if len(value) < minKey {
+	if _, err := base64.StdEncoding.DecodeString(string(value)); err != nil || len(value) < minKey {
 		return
 	}
 	header := text[:i]

@@ -175,7 +175,7 @@ func contextOf(path string) (context string, factor float64) {
 		return ContextExample, 0.5
 	}
 	switch {
-	case strings.HasPrefix(base, "readme"):
+	case strings.HasPrefix(base, "readme"), base == "pkg-info", base == "metadata" && strings.Contains(path, "-info/"):
 		return ContextDocumentation, 0.4
 	case strings.HasPrefix(base, "example.") || strings.HasSuffix(stem, ".example") || strings.HasSuffix(stem, "-example") || strings.HasSuffix(stem, ".sample") || strings.HasSuffix(stem, "-sample"):
 		return ContextExample, 0.5

@@ -139,7 +139,11 @@ func generate(b *strings.Builder, re *resyntax.Regexp, rnd *rand.Rand) {
 			generate(b, re.Sub[0], rnd)
 		}
 	case resyntax.OpRepeat:
-		for range re.Min + min(max(re.Max, 0)-re.Min, 8)*boolInt(re.Max > re.Min) {
+		n := re.Min
+		if re.Max > n {
+			n += min(re.Max-n, 8)
+		}
+		for range n {
 			generate(b, re.Sub[0], rnd)
 		}
 	case resyntax.OpEmptyMatch, resyntax.OpBeginLine, resyntax.OpBeginText, resyntax.OpEndLine, resyntax.OpEndText, resyntax.OpWordBoundary:
@@ -181,11 +185,4 @@ func TestSearch(t *testing.T) {
 			t.Fatalf("%q: got %v, want %v", text, got, want)
 		}
 	}
-}
-
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }

@@ -194,6 +194,9 @@ func (sc *scanner) search(r *rule, from, to int) {
 }
 
 func (sc *scanner) value(r *rule, at, n int) {
+	if !sc.beginsWord(at) {
+		return
+	}
 	a, ok := sc.assigned(at, n)
 	if !ok || r.Name != "" && !r.name().MatchString(a.name) {
 		return
@@ -209,6 +212,18 @@ func (sc *scanner) value(r *rule, at, n int) {
 	if g := r.group(m); g >= 0 {
 		sc.accept(r, a.start+m[g], a.start+m[g+1], a.name)
 	}
+}
+
+// beginsWord reports whether a word of a name begins at a place: "ably" is no
+// part of probably_secret.
+func (sc *scanner) beginsWord(at int) bool {
+	if at == 0 {
+		return true
+	}
+	is, was := sc.text[at], sc.text[at-1]
+	upper := func(c byte) bool { return 'A' <= c && c <= 'Z' }
+	lower := func(c byte) bool { return 'a' <= c && c <= 'z' }
+	return !(lower(is) && (lower(was) || upper(was)) || upper(is) && upper(was))
 }
 
 // assigned reads the assignment whose name holds the keyword, once.
@@ -267,18 +282,18 @@ func (s *set) isPublished(value []byte) bool {
 	return false
 }
 
-// finish drops what a surer rule found at the same place, and says of the
-// rest where it is.
+// finish drops what a surer rule found at the same place, and a file as a
+// whole for what was found in it, and says of the rest where it is.
 func (sc *scanner) finish(key []byte) []Found {
 	if len(sc.found) == 0 {
 		return nil
 	}
 	slices.SortStableFunc(sc.found, func(a, b candidate) int {
-		return cmp.Or(cmp.Compare(b.confidence, a.confidence), cmp.Compare(a.rule.index, b.rule.index), cmp.Compare(a.start, b.start))
+		return cmp.Or(a.rank()-b.rank(), cmp.Compare(b.confidence, a.confidence), cmp.Compare(a.rule.index, b.rule.index), cmp.Compare(a.start, b.start))
 	})
 	kept := sc.found[:0]
 	for _, c := range sc.found {
-		if !slices.ContainsFunc(kept, func(k candidate) bool { return c.start < k.end && k.start < c.end || c.end == 0 && k.end == 0 }) {
+		if !slices.ContainsFunc(kept, func(k candidate) bool { return c.start < k.end && k.start < c.end || c.end == 0 }) {
 			kept = append(kept, c)
 		}
 	}
@@ -288,6 +303,9 @@ func (sc *scanner) finish(key []byte) []Found {
 	line, counted, lineStart := 1, 0, 0
 	for _, c := range kept {
 		r := c.rule
+		if r.Category == CategoryURL && context == ContextLibrary && sc.syntax == code {
+			c.confidence *= 0.6 // the comments of packages are full of them
+		}
 		s := Secret{
 			Rule: r.ID, Title: cmp.Or(c.title, r.Title), Category: r.Category, Service: r.Service, Name: c.name, Length: len(c.value),
 			Encrypted: c.encrypted || r.Encrypted, Hashed: c.hashed || r.Hashed, Verified: c.verified, Weak: c.weak, Inside: c.inside,
@@ -313,4 +331,16 @@ func fingerprint(key, value []byte) string {
 	h := hmac.New(sha256.New, key)
 	h.Write(value)
 	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+// rank orders candidates before their confidence does: a rule that knows what
+// it found goes before one that guesses, and both before the file as a whole.
+func (c *candidate) rank() int {
+	switch {
+	case c.rule.Form == Present:
+		return 2
+	case c.rule.Category == CategoryGeneric:
+		return 1
+	}
+	return 0
 }

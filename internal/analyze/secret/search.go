@@ -10,12 +10,12 @@ import (
 // its anchor; a table says for a hash of any four bytes whether they may be
 // an anchor. The text is looked up byte by byte, but no step depends on the
 // one before, so that the processor works on many at once; only what passes
-// is compared.
+// is compared. The table is large so that little else passes.
 type search struct {
 	literals []literal
-	maybe    [1 << hashBits]uint8
-	bucket   [1 << hashBits]uint16 // 1 + index of the first of a chain, or 0
-	next     []uint16              // chains of literals with one hash
+	maybe    [1 << maybeBits]uint8
+	bucket   [1 << bucketBits]uint16 // 1 + index of the first of a chain, or 0
+	next     []uint16                // chains of literals with one hash
 }
 
 type literal struct {
@@ -27,13 +27,14 @@ type literal struct {
 }
 
 const (
-	hashBits = 15
+	maybeBits  = 18
+	bucketBits = 12
 	foldMask = 0x20202020 // makes letters lower case; what it does to others is undone by comparing
 
 	minLiteral = 4
 )
 
-func hash4(v uint32) uint32 { return (v * 0x9e3779b1) >> (32 - hashBits) }
+func hash4(v uint32) uint32 { return (v * 0x9e3779b1) >> (32 - maybeBits) }
 
 // newSearch makes a search for literals of at least minLiteral bytes.
 func newSearch(literals []literal) *search {
@@ -44,6 +45,7 @@ func newSearch(literals []literal) *search {
 		l.gram = binary.LittleEndian.Uint32([]byte(l.text[l.at:l.at+4])) | foldMask
 		h := hash4(l.gram)
 		s.maybe[h] = 1
+		h >>= maybeBits - bucketBits
 		s.next[i+1] = s.bucket[h]
 		s.bucket[h] = uint16(i + 1)
 	}
@@ -51,8 +53,8 @@ func newSearch(literals []literal) *search {
 }
 
 // common is what ordinary text and source code are mostly made of, the most
-// frequent first.
-const common = " etaoinrslcdupmhf.gby(),_\"';=:/-wv0k1x2{}j3z45q67q89"
+// frequent first. Blanks, quotes and what rules are drawn with come in runs.
+const common = " -\":'=_/.,;(){}*#etaoinrslcdupmhfgbywvk01x23j4z45q67q89"
 
 // anchor returns the place of the four bytes of text that are likely the
 // rarest.
@@ -81,30 +83,30 @@ func (s *search) each(text []byte, found func(literal, at int) bool) {
 		return
 	}
 	maybe := &s.maybe
-	i := 0
-	for ; i+8 <= len(text); i += 4 {
-		v := binary.LittleEndian.Uint64(text[i:]) | foldMask<<32 | foldMask
+	rest := text
+	for ; len(rest) >= 8; rest = rest[4:] {
+		v := binary.LittleEndian.Uint64(rest) | foldMask<<32 | foldMask
 		a, b, c, d := hash4(uint32(v)), hash4(uint32(v>>8)), hash4(uint32(v>>16)), hash4(uint32(v>>24))
 		if maybe[a]|maybe[b]|maybe[c]|maybe[d] == 0 {
 			continue
 		}
-		for k, h := range [4]uint32{a, b, c, d} {
-			if maybe[h] != 0 && !s.compare(text, i+k, uint32(v>>(8*k)), h, found) {
+		for k := range 4 {
+			if v := uint32(v >> (8 * k)); maybe[hash4(v)] != 0 && !s.compare(text, len(text)-len(rest)+k, v, found) {
 				return
 			}
 		}
 	}
-	for ; i+4 <= len(text); i++ {
-		v := binary.LittleEndian.Uint32(text[i:]) | foldMask
-		if h := hash4(v); maybe[h] != 0 && !s.compare(text, i, v, h, found) {
+	for ; len(rest) >= 4; rest = rest[1:] {
+		v := binary.LittleEndian.Uint32(rest) | foldMask
+		if maybe[hash4(v)] != 0 && !s.compare(text, len(text)-len(rest), v, found) {
 			return
 		}
 	}
 }
 
 // compare looks for the literals whose anchor may be at i.
-func (s *search) compare(text []byte, i int, gram, h uint32, found func(literal, at int) bool) bool {
-	for n := s.bucket[h]; n != 0; n = s.next[n] {
+func (s *search) compare(text []byte, i int, gram uint32, found func(literal, at int) bool) bool {
+	for n := s.bucket[hash4(gram)>>(maybeBits-bucketBits)]; n != 0; n = s.next[n] {
 		l := &s.literals[n-1]
 		start := i - l.at
 		if l.gram != gram || start < 0 || start+len(l.text) > len(text) || !equalFold(text[start:start+len(l.text)], l.text) {

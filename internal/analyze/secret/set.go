@@ -31,9 +31,12 @@ type set struct {
 	all      func() *search // of every rule
 	specific func() *search // without the generic rules
 
-	base  map[string][]*rule // rules with paths, by the last element of these
-	ext   map[string][]*rule // the same, where that is "*.ext"
-	globs []*rule            // the same, where it is neither
+	// rules with paths, by the last element of these
+	base   map[string][]*rule // it has no star
+	ext    map[string][]*rule // it begins with a star; by what follows its last "."
+	folder map[string][]*rule // it is a star; by the element before
+	prefix [256][]*rule       // a star follows a first byte
+	any    []*rule            // anything else
 }
 
 // builtin is the rules that the program brings.
@@ -51,7 +54,7 @@ func newSet(more []Rule) (*set, error) {
 	if err := Validate(more); err != nil {
 		return nil, err
 	}
-	s := &set{base: map[string][]*rule{}, ext: map[string][]*rule{}}
+	s := &set{base: map[string][]*rule{}, ext: map[string][]*rule{}, folder: map[string][]*rule{}}
 	var rules []Rule
 	sum := sha256.New()
 	for _, t := range []string{rulesText, servicesText, filesText} {
@@ -138,45 +141,60 @@ func (s *set) newSearch(which func(*rule) bool) *search {
 }
 
 func (s *set) addPaths(r *rule) {
-	other := false
 	for _, g := range r.paths {
 		last := g.parts[len(g.parts)-1]
-		switch {
-		case !strings.Contains(last, "*"):
-			if !slices.Contains(s.base[last], r) {
-				s.base[last] = append(s.base[last], r)
-			}
-		case strings.HasPrefix(last, "*.") && strings.Count(last, "*")+strings.Count(last, ".") == 2:
-			if !slices.Contains(s.ext[last[2:]], r) {
-				s.ext[last[2:]] = append(s.ext[last[2:]], r)
-			}
+		dot := strings.LastIndexByte(last, '.')
+		switch star := strings.IndexByte(last, '*'); {
+		case star < 0:
+			s.base[last] = appendNew(s.base[last], r)
+		case star > 0:
+			s.prefix[last[0]] = appendNew(s.prefix[last[0]], r)
+		case last == "*" && len(g.parts) > 1 && !strings.Contains(g.parts[len(g.parts)-2], "*"):
+			dir := g.parts[len(g.parts)-2]
+			s.folder[dir] = appendNew(s.folder[dir], r)
+		case dot > 0 && !strings.Contains(last[dot:], "*"):
+			s.ext[last[dot+1:]] = appendNew(s.ext[last[dot+1:]], r)
 		default:
-			other = true
+			s.any = appendNew(s.any, r)
 		}
-	}
-	if other {
-		s.globs = append(s.globs, r)
 	}
 }
 
-// named calls yield with the rules that a file has by its path alone.
-func (s *set) named(path string, yield func(*rule)) {
-	base := baseName(path)
-	for _, r := range s.base[base] {
-		if r.at(path) {
-			yield(r)
-		}
+func appendNew(list []*rule, r *rule) []*rule {
+	if slices.Contains(list, r) {
+		return list
 	}
-	if i := strings.LastIndexByte(base, '.'); i >= 0 {
-		for _, r := range s.ext[base[i+1:]] {
-			if r.at(path) && !slices.Contains(s.base[base], r) {
+	return append(list, r)
+}
+
+// named calls yield with the rules that a file has by its path alone, each
+// once.
+func (s *set) named(path string, yield func(*rule)) {
+	slash := strings.LastIndexByte(path, '/')
+	base := path[slash+1:]
+	if base == "" {
+		return
+	}
+	var lists [5][]*rule
+	lists[0], lists[1], lists[2] = s.base[base], s.prefix[base[0]], s.any
+	if dot := strings.LastIndexByte(base, '.'); dot >= 0 {
+		lists[3] = s.ext[base[dot+1:]]
+	}
+	if slash > 0 && len(s.folder) > 0 {
+		lists[4] = s.folder[baseName(path[:slash])]
+	}
+	for i, list := range lists {
+		for _, r := range list {
+			if !r.at(path) {
+				continue
+			}
+			seen := false
+			for _, before := range lists[:i] {
+				seen = seen || slices.Contains(before, r)
+			}
+			if !seen {
 				yield(r)
 			}
-		}
-	}
-	for _, r := range s.globs {
-		if r.at(path) && !slices.Contains(s.base[base], r) {
-			yield(r)
 		}
 	}
 }
