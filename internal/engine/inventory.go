@@ -115,6 +115,9 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 			layers[l.Index], known, err = e.readLayer(ctx, l)
 			o.report(Progress{Layer: l.Index, Done: true, Known: known})
 			if err != nil {
+				if strings.Contains(err.Error(), l.String()) {
+					return err // the stream has named it
+				}
 				return fmt.Errorf("%s: %w", l, err)
 			}
 			return nil

@@ -1,9 +1,11 @@
 package inventory
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -398,10 +400,18 @@ func isBelow[A, B string | []byte](path A, dir B) bool {
 
 // MarshalBinary encodes the table for storage.
 func (t *Table) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, t.bytes()+4*t.Len()/blockLen+32)
+	w := bytes.NewBuffer(b)
+	_, err := t.WriteTo(w)
+	return w.Bytes(), err
+}
+
+// WriteTo writes what MarshalBinary returns, without holding it in memory.
+func (t *Table) WriteTo(w io.Writer) (int64, error) {
 	if t == nil {
 		t = new(Table)
 	}
-	b := make([]byte, 0, t.bytes()+4*len(t.blocks)+16)
+	b := make([]byte, 0, 4*len(t.blocks)+16)
 	b = append(b, tableVersion, 0)
 	if t.layers {
 		b[1] = 1
@@ -415,14 +425,23 @@ func (t *Table) MarshalBinary() ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(before+at.off-prev))
 		prev = before + at.off
 	}
+	n, err := w.Write(b)
+	total := int64(n)
 	for _, c := range t.chunks {
-		b = append(b, c...)
+		if err != nil {
+			break
+		}
+		n, err = w.Write(c)
+		total += int64(n)
 	}
-	return b, nil
+	return total, err
 }
 
 // bytes is the size of all entries.
 func (t *Table) bytes() int {
+	if t == nil {
+		return 0
+	}
 	n := 0
 	for _, c := range t.chunks {
 		n += len(c)

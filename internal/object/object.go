@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -28,7 +29,16 @@ func (f Folder) path(key string) (string, error) {
 }
 
 // Put writes an object. It replaces one of the same key at once.
-func (f Folder) Put(_ context.Context, key string, data []byte) (err error) {
+func (f Folder) Put(ctx context.Context, key string, data []byte) error {
+	return f.Write(ctx, key, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Write is Put for an object that is written piece by piece. When write fails
+// nothing changes.
+func (f Folder) Write(_ context.Context, key string, write func(io.Writer) error) (err error) {
 	p, err := f.path(key)
 	if err != nil {
 		return err
@@ -45,7 +55,7 @@ func (f Folder) Put(_ context.Context, key string, data []byte) (err error) {
 			os.Remove(tmp.Name())
 		}
 	}()
-	if _, err := tmp.Write(data); err != nil {
+	if err := write(tmp); err != nil {
 		tmp.Close()
 		return err
 	}

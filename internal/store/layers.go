@@ -9,6 +9,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -91,12 +92,12 @@ func (s *Layers) Layer(ctx context.Context, diffID inventory.Digest, walk int, k
 // PutLayer keeps a layer's file table and records. Records that are there
 // already are left as they are.
 func (s *Layers) PutLayer(ctx context.Context, l inventory.Layer, walk int) error {
-	table, err := l.Files.MarshalBinary()
-	if err != nil {
+	sum, size := sha256.New(), int64(0)
+	err := s.Objects.Write(ctx, tableKey(l.DiffID), func(w io.Writer) (err error) {
+		size, err = l.Files.WriteTo(io.MultiWriter(w, sum))
 		return err
-	}
-	sum := sha256.Sum256(table)
-	if err := s.Objects.Put(ctx, tableKey(l.DiffID), table); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("keeping the file table of layer %s: %w", l.DiffID, err)
 	}
 	now := time.Now().Unix()
@@ -109,7 +110,7 @@ func (s *Layers) PutLayer(ctx context.Context, l inventory.Layer, walk int) erro
 	return s.DB.update(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO layers (diff_id, walk, entries, bytes, digest, created, used) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (diff_id) DO UPDATE SET walk = excluded.walk, entries = excluded.entries, bytes = excluded.bytes, digest = excluded.digest, used = excluded.used`,
-			string(l.DiffID), walk, l.Files.Len(), len(table), hex.EncodeToString(sum[:]), now, now)
+			string(l.DiffID), walk, l.Files.Len(), size, hex.EncodeToString(sum.Sum(nil)), now, now)
 		if err != nil {
 			return err
 		}
