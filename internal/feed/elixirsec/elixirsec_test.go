@@ -1,96 +1,26 @@
 package elixirsec
 
 import (
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = (Database{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 const (
 	database = "elixir/elixir-security-advisories.zip"
 	records  = 12 // by the README beside the feeds
 )
 
-// verdict says whether a claim affects a version, as matching does.
-func verdict(t *testing.T, f advisory.Affected, s string) bool {
-	t.Helper()
-	v, err := version.Parse(f.Scheme, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	covers := func(requirement string) bool {
-		r, err := version.ParseRange(f.Scheme, requirement)
-		if err != nil {
-			t.Errorf("%s: %v", f.Name, err)
-		}
-		return err == nil && r.Covers(v)
-	}
-	if f.Unaffected != "" && covers(f.Unaffected) {
-		return false
-	}
-	return f.Requirement == "" || covers(f.Requirement)
-}
-
 // All files, read by hand.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, database)}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != records || !got.update.Whole {
-		t.Fatalf("%d advisories, %q, %v; want %d", len(got.order), got.bad, got.err, records)
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: feedtest.Shared(t, database)}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != records || !got.Update.Whole {
+		t.Fatalf("%d advisories, %q, %v; want %d", len(got.Order), got.Bad, got.Err, records)
 	}
 	for _, tt := range []struct {
 		id, pkg, cve, published string
@@ -109,7 +39,7 @@ func TestReal(t *testing.T) {
 		{"1c6dd016-838d-4255-b826-ca63fa66a1c9", "pow", "CVE-2020-5205", "2020-01-07", "1.0.16", "1.0.15", "1.0.16"},
 		{"298dc371-c851-456b-9af1-5adb1c07f9cb", "phoenix_html", "", "2021-09-23", "3.1.0", "3.0.4", "2.14.3 3.1.0"},
 	} {
-		a := got.advisories[tt.id]
+		a := got.Advisories[tt.id]
 		if a == nil {
 			t.Errorf("%s is not there", tt.id)
 			continue
@@ -120,12 +50,12 @@ func TestReal(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 		for _, v := range strings.Fields(tt.affected) {
-			if !verdict(t, f, v) {
+			if !feedtest.Affects(t, f, v) {
 				t.Errorf("%s: %s %s is affected by %q", tt.id, tt.pkg, v, f.Unaffected)
 			}
 		}
 		for _, v := range strings.Fields(tt.not) {
-			if verdict(t, f, v) {
+			if feedtest.Affects(t, f, v) {
 				t.Errorf("%s: %s %s is not affected by %q", tt.id, tt.pkg, v, f.Unaffected)
 			}
 		}
@@ -133,23 +63,19 @@ func TestReal(t *testing.T) {
 }
 
 func TestBad(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	dir := feedtest.Folder(t, map[string]string{
 		"packages/a/1.yml": "id: 1\npackage: a\ncve: 2024-0001\n",
 		"packages/a/2.yml": "id: 1\npackage: a\n",
 		"packages/a/3.yml": "id: [\n",
 		"packages/a/4.yml": "package: a\n",
 		"packages/a/5.yml": "id: 5\npackage: a\ncve: x\n",
 		"README.md":        "# Advisories",
-	} {
-		os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)
+	})
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: dir}, feed.State{})
+	if got.Err != nil || len(got.Order) != 1 || len(got.Bad) != 4 || got.Advisories["1"].Affected[0].Fix.State != advisory.NotFixed {
+		t.Fatalf("%v %q %v", got.Order, got.Bad, got.Err)
 	}
-	got := fetch(t, feed.Input{From: dir}, feed.State{})
-	if got.err != nil || len(got.order) != 1 || len(got.bad) != 4 || got.advisories["1"].Affected[0].Fix.State != advisory.NotFixed {
-		t.Fatalf("%v %q %v", got.order, got.bad, got.err)
-	}
-	if got := fetch(t, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
 }
@@ -164,26 +90,9 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestNetwork(t *testing.T) {
-	name := shared(t, database)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"1"`)
-		http.ServeFile(w, r, name)
-	}))
-	defer s.Close()
-	in := feed.Input{URL: s.URL + "/master.zip", Client: &feed.Client{Tries: 1}}
-	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.order) != records {
-		t.Fatal(got.err, len(got.order))
-	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Error(got.err)
-	}
+	feedtest.Download(t, Database{}, feedtest.Shared(t, database), records)
 }
 
 func BenchmarkReal(b *testing.B) {
-	name := shared(b, database)
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Database{}, feedtest.Shared(b, database), records)
 }

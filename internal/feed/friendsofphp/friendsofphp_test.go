@@ -1,11 +1,6 @@
 package friendsofphp
 
 import (
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,54 +9,9 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = (Database{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 const database = "friendsofphp/security-advisories.zip"
 
@@ -72,13 +22,13 @@ func day(y int, m time.Month, d, h, min, s int) time.Time {
 // 1439 files is the count of the README beside the feeds; they are about 1090
 // different vulnerabilities. The records are read off the files by hand.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, database)}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 1090 || !got.update.Whole {
-		t.Fatalf("%d advisories, %q, %v; want 1090", len(got.order), got.bad, got.err)
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: feedtest.Shared(t, database)}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != 1090 || !got.Update.Whole {
+		t.Fatalf("%d advisories, %q, %v; want 1090", len(got.Order), got.Bad, got.Err)
 	}
 	claims := map[string]advisory.Affected{}
 	n := 0
-	for id, a := range got.advisories {
+	for id, a := range got.Advisories {
 		for _, f := range a.Affected {
 			n++
 			claims[id+" "+f.Name] = f
@@ -149,21 +99,20 @@ func TestReal(t *testing.T) {
 		Source: "friendsofphp", ID: "CVE-2016-10033", Summary: "Remote Code Execution", URL: "https://github.com/PHPMailer/PHPMailer/releases/tag/v5.2.18",
 		References: []advisory.Reference{{Type: "ADVISORY", URL: "https://github.com/PHPMailer/PHPMailer/releases/tag/v5.2.18"}},
 		Affected:   []advisory.Affected{claims["CVE-2016-10033 phpmailer/phpmailer"]},
-	}, got.advisories["CVE-2016-10033"]); d != "" {
+	}, got.Advisories["CVE-2016-10033"]); d != "" {
 		t.Error(d)
 	}
-	if a := got.advisories["CVE-2016-5385"]; len(a.Affected) != 7 {
+	if a := got.Advisories["CVE-2016-5385"]; len(a.Affected) != 7 {
 		t.Errorf("CVE-2016-5385 is about %d packages, want 7", len(a.Affected))
 	}
-	steam := got.advisories["socialiteproviders/steam/2021-01-29"]
+	steam := got.Advisories["socialiteproviders/steam/2021-01-29"]
 	if steam == nil || !strings.Contains(string(steam.Affected[0].Fix.State), "fixed") {
 		t.Errorf("%+v", steam)
 	}
 }
 
 func TestBad(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	dir := feedtest.Folder(t, map[string]string{
 		"a/b/CVE-2024-0001.yaml": "title: t\ncve: CVE-2024-0001\nreference: composer://A/b\nbranches:\n  1.x: {time: ~, versions: ['>=1', '<2']}\n",
 		"a/c/CVE-2024-0001.yaml": "cve: CVE-2024-0001\nreference: composer://a/c\nbranches:\n  1.x: {time: 2024-01-01 00:00:00, versions: ['^1', '!=1.5']}\n",
 		"a/b/1.yaml":             "reference: composer://a/b\nbranches: [\n",
@@ -175,50 +124,28 @@ func TestBad(t *testing.T) {
 		"a/b/7.yaml":             "a: &a [1,2,3,4,5,6,7,8,9]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d]\ntitle: *e\n",
 		".github/workflows.yaml": "on: push\n",
 		"README.md":              "# Advisories",
-	} {
-		os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)
+	})
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: dir}, feed.State{})
+	if got.Err != nil || len(got.Order) != 2 || len(got.Bad) != 6 {
+		t.Fatalf("%v %q %v", got.Order, got.Bad, got.Err)
 	}
-	got := fetch(t, feed.Input{From: dir}, feed.State{})
-	if got.err != nil || len(got.order) != 2 || len(got.bad) != 6 {
-		t.Fatalf("%v %q %v", got.order, got.bad, got.err)
-	}
-	f := got.advisories["CVE-2024-0001"].Affected
+	f := got.Advisories["CVE-2024-0001"].Affected
 	if f[0].Name != "a/b" || f[0].Fix.State != advisory.NotFixed || f[0].Intervals[0] != (advisory.Interval{Introduced: "1", Fixed: "2"}) {
 		t.Errorf("%+v", f[0])
 	}
 	if f[1].Name != "a/c" || f[1].Requirement != "^1,!=1.5" || f[1].Intervals != nil || f[1].Fix.State != advisory.Fixed {
 		t.Errorf("%+v", f[1])
 	}
-	if got := fetch(t, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
-	raw, err := os.ReadFile(shared(t, database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	z := filepath.Join(t.TempDir(), "a.zip")
-	os.WriteFile(z, raw[:len(raw)/2], 0o644)
-	if got := fetch(t, feed.Input{From: z}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: feedtest.Half(t, feedtest.Shared(t, database))}, feed.State{}); got.Err == nil {
 		t.Error("a truncated archive was taken")
 	}
 }
 
 func TestNetwork(t *testing.T) {
-	name := shared(t, database)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"1"`)
-		http.ServeFile(w, r, name)
-	}))
-	defer s.Close()
-	in := feed.Input{URL: s.URL + "/master.zip", Client: &feed.Client{Tries: 1}}
-	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.order) != 1090 {
-		t.Fatal(got.err, len(got.order))
-	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Error(got.err)
-	}
+	feedtest.Download(t, Database{}, feedtest.Shared(t, database), 1090)
 }
 
 func FuzzFile(f *testing.F) {
@@ -235,9 +162,5 @@ func FuzzFile(f *testing.F) {
 }
 
 func BenchmarkReal(b *testing.B) {
-	name := shared(b, database)
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(1439*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Database{}, feedtest.Shared(b, database), 1439)
 }

@@ -1,103 +1,33 @@
 package nodesecwg
 
 import (
-	"errors"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = (Database{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 const (
 	database = "nodejs-security-wg/vuln.zip"
 	records  = 640 - 2 // by the README beside the feeds, two of which are lists of the others
 )
 
-// verdict says whether a claim affects a version, as matching does.
-func verdict(t *testing.T, f advisory.Affected, s string) bool {
-	t.Helper()
-	v, err := version.Parse(f.Scheme, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	covers := func(requirement string) bool {
-		r, err := version.ParseRange(f.Scheme, requirement)
-		if err != nil {
-			t.Errorf("%s: %v", f.Name, err)
-		}
-		return err == nil && r.Covers(v)
-	}
-	if f.Unaffected != "" && covers(f.Unaffected) {
-		return false
-	}
-	return f.Requirement == "" || covers(f.Requirement)
-}
-
 // Records read off the files by hand.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, database)}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != records || !got.update.Whole {
-		t.Fatalf("%d advisories, %q, %v; want %d", len(got.order), got.bad, got.err, records)
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: feedtest.Shared(t, database)}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != records || !got.Update.Whole {
+		t.Fatalf("%d advisories, %q, %v; want %d", len(got.Order), got.Bad, got.Err, records)
 	}
 	count := map[string]int{}
-	for _, a := range got.advisories {
+	for _, a := range got.Advisories {
 		f := a.Affected[0]
 		count[f.Stream]++
-		verdict(t, f, "1.0.0") // every requirement can be read
+		feedtest.Affects(t, f, "1.0.0") // every requirement can be read
 	}
 	if count["cpe"] != 171 || count["npm"] != 467 {
 		t.Errorf("%v, want 171 of Node.js and 467 of packages", count)
@@ -120,7 +50,7 @@ func TestReal(t *testing.T) {
 		{"NSWG-ECO-519", "handlebars", "", "CVSS_V3 medium 6.5", "4.6.0", "4.5.3", "4.6.0", "2020-04-27"},
 		{"NSWG-ECO-12", "hapi", "", "CVSS_V3 high 7.4", "6.1.0", "6.0.2", "6.1.0", "2014-07-08"},
 	} {
-		a := got.advisories[tt.id]
+		a := got.Advisories[tt.id]
 		if a == nil {
 			t.Errorf("%s is not there", tt.id)
 			continue
@@ -137,12 +67,12 @@ func TestReal(t *testing.T) {
 			t.Errorf("%s %q %+v", tt.id, severity, a)
 		}
 		for _, v := range strings.Fields(tt.affected) {
-			if !verdict(t, f, v) {
+			if !feedtest.Affects(t, f, v) {
 				t.Errorf("%s: %s is affected by %q but %q", tt.id, v, f.Requirement, f.Unaffected)
 			}
 		}
 		for _, v := range strings.Fields(tt.not) {
-			if verdict(t, f, v) {
+			if feedtest.Affects(t, f, v) {
 				t.Errorf("%s: %s is not affected by %q but %q", tt.id, v, f.Requirement, f.Unaffected)
 			}
 		}
@@ -150,8 +80,7 @@ func TestReal(t *testing.T) {
 }
 
 func TestBad(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	dir := feedtest.Folder(t, map[string]string{
 		"vuln/npm/1.json":     `{"id":1,"module_name":"a","vulnerable_versions":"<1","patched_versions":"<0.0.0","cvss_score":-1,"cves":["CVE-2024-0001","CVE-2024-0002"]}`,
 		"vuln/npm/2.json":     `{"id":2,"module_name":"a"}`,
 		"vuln/npm/3.json":     `{"id":`,
@@ -160,18 +89,15 @@ func TestBad(t *testing.T) {
 		"vuln/core/1.json":    `{"cve":["CVE-2024-0003"],"vulnerable":"6.x","patched":"^6.1.0","affectedEnvironments":["win32"]}`,
 		"vuln/core/2.json":    `{"cve":7}`,
 		"package.json":        `{}`,
-	} {
-		os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)
+	})
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: dir}, feed.State{})
+	if got.Err != nil || len(got.Order) != 2 || len(got.Bad) != 4 {
+		t.Fatalf("%v %q %v", got.Order, got.Bad, got.Err)
 	}
-	got := fetch(t, feed.Input{From: dir}, feed.State{})
-	if got.err != nil || len(got.order) != 2 || len(got.bad) != 4 {
-		t.Fatalf("%v %q %v", got.order, got.bad, got.err)
-	}
-	if a := got.advisories["NSWG-COR-1"]; len(a.Affected[0].With) != 1 || len(a.Aliases) != 1 {
+	if a := got.Advisories["NSWG-COR-1"]; len(a.Affected[0].With) != 1 || len(a.Aliases) != 1 {
 		t.Errorf("%+v", a)
 	}
-	if got := fetch(t, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
 }
@@ -189,26 +115,9 @@ func FuzzParse(f *testing.F) {
 }
 
 func TestNetwork(t *testing.T) {
-	name := shared(t, database)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"1"`)
-		http.ServeFile(w, r, name)
-	}))
-	defer s.Close()
-	in := feed.Input{URL: s.URL + "/master.zip", Client: &feed.Client{Tries: 1}}
-	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.order) != records {
-		t.Fatal(got.err, len(got.order))
-	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Error(got.err)
-	}
+	feedtest.Download(t, Database{}, feedtest.Shared(t, database), records)
 }
 
 func BenchmarkReal(b *testing.B) {
-	name := shared(b, database)
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(records*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Database{}, feedtest.Shared(b, database), records)
 }

@@ -1,10 +1,8 @@
 package retirejs
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,64 +12,19 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = (Repository{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 // Of the 723 and 545 entries two are for tests of retire.js itself; the others
 // have 981 different names, counted from the files.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, "retirejs")}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 981 || !got.update.Whole {
-		t.Fatalf("%d advisories, %q, %v; want 981", len(got.order), got.bad, got.err)
+	got := feedtest.Fetch(t, Repository{}, feed.Input{From: feedtest.Shared(t, "retirejs")}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != 981 || !got.Update.Whole {
+		t.Fatalf("%d advisories, %q, %v; want 981", len(got.Order), got.Bad, got.Err)
 	}
 	generic := 0
-	for _, a := range got.advisories {
+	for _, a := range got.Advisories {
 		for _, f := range a.Affected {
 			if f.Scheme == version.Generic {
 				generic++
@@ -112,7 +65,7 @@ func TestReal(t *testing.T) {
 		{"CVE-2014-8881", "", "bleach", "medium", advisory.Interval{}, "", open},
 		{"CVE-2015-1370", "", "marked", "medium", advisory.Interval{Fixed: "0.3.3"}, "", fixed("0.3.3")},
 	} {
-		a := got.advisories[tt.id]
+		a := got.Advisories[tt.id]
 		if a == nil {
 			t.Errorf("%s is not there", tt.id)
 			continue
@@ -131,25 +84,25 @@ func TestReal(t *testing.T) {
 			t.Errorf("%s: %+v %v", tt.id, f, a.Aliases)
 		}
 	}
-	if f := got.advisories["CVE-2008-7220"].Affected[0]; f.Note != "the library that retire.js calls prototypejs, which names no npm package for it" {
+	if f := got.Advisories["CVE-2008-7220"].Affected[0]; f.Note != "the library that retire.js calls prototypejs, which names no npm package for it" {
 		t.Errorf("%+v", f)
 	}
 	// The forms of the repository of libraries say the same but for v6's excludes.
 	for file, want := range map[string]int{"jsrepository-v4.json": 722, "jsrepository-v6.json": 722, "npmrepository.json": 544} {
-		one := fetch(t, feed.Input{From: shared(t, "retirejs/"+file)}, feed.State{})
+		one := feedtest.Fetch(t, Repository{}, feed.Input{From: feedtest.Shared(t, "retirejs/"+file)}, feed.State{})
 		n := 0
-		for _, a := range one.advisories {
+		for _, a := range one.Advisories {
 			n += len(a.Affected)
 		}
 		// A few entries say the same twice.
-		if one.err != nil || len(one.bad) > 0 || n > want || n < want-12 {
-			t.Errorf("%s: %d claims, %v, %v; want %d", file, n, one.bad, one.err, want)
+		if one.Err != nil || len(one.Bad) > 0 || n > want || n < want-12 {
+			t.Errorf("%s: %d claims, %v, %v; want %d", file, n, one.Bad, one.Err, want)
 		}
 	}
 }
 
 func TestNetwork(t *testing.T) {
-	dir := shared(t, "retirejs")
+	dir := feedtest.Shared(t, "retirejs")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := filepath.Base(r.URL.Path)
 		if name == "jsrepository-v6.json" || name == "jsrepository-v5.json" { // an older mirror
@@ -161,12 +114,12 @@ func TestNetwork(t *testing.T) {
 	}))
 	defer s.Close()
 	in := feed.Input{URL: s.URL + "/repository/", Client: &feed.Client{Tries: 1}}
-	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 981 {
-		t.Fatal(got.err, len(got.order))
+	got := feedtest.Fetch(t, Repository{}, in, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != 981 {
+		t.Fatal(got.Err, len(got.Order))
 	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Error(got.err)
+	if got = feedtest.Fetch(t, Repository{}, in, got.Update.State); got.Err != nil || !got.Update.Unchanged {
+		t.Error(got.Err)
 	}
 }
 
@@ -181,14 +134,12 @@ func TestBad(t *testing.T) {
 		"list":    {`[]`, 0, 0, "object"},
 		"html":    {`<html>`, 0, 0, "web page"},
 	} {
-		f := filepath.Join(t.TempDir(), "npmrepository.json")
-		os.WriteFile(f, []byte(tt.content), 0o644)
-		got := fetch(t, feed.Input{From: f}, feed.State{})
-		if len(got.order) != tt.records || len(got.bad) != tt.bad || (got.err == nil) != (tt.fails == "") || got.err != nil && !strings.Contains(got.err.Error(), tt.fails) {
-			t.Errorf("%s: %v, bad %v, error %v", name, got.order, got.bad, got.err)
+		got := feedtest.Fetch(t, Repository{}, feed.Input{From: feedtest.File(t, "npmrepository.json", tt.content)}, feed.State{})
+		if len(got.Order) != tt.records || len(got.Bad) != tt.bad || (got.Err == nil) != (tt.fails == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.fails) {
+			t.Errorf("%s: %v, bad %v, error %v", name, got.Order, got.Bad, got.Err)
 		}
 	}
-	if got := fetch(t, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Repository{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
 }
@@ -208,9 +159,5 @@ func FuzzRepository(f *testing.F) {
 }
 
 func BenchmarkReal(b *testing.B) {
-	name := shared(b, "retirejs")
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(1266*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Repository{}, feedtest.Shared(b, "retirejs"), 1266)
 }

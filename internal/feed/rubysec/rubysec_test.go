@@ -4,13 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
-	"errors"
-	"net/http"
-	"net/http/httptest"
-	"os"
 	"os/exec"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,64 +16,19 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = (Database{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 const database = "rubysec/ruby-advisory-db.zip"
 
 // 1282 files is the count of the README beside the feeds; they have 1204
 // different names, which are the identifiers.
 func TestReal(t *testing.T) {
-	name := shared(t, database)
-	got := fetch(t, feed.Input{From: name}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 1204 || !got.update.Whole {
-		t.Fatalf("%d advisories, %v, %v; want 1204", len(got.order), got.bad, got.err)
+	name := feedtest.Shared(t, database)
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: name}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != 1204 || !got.Update.Whole {
+		t.Fatalf("%d advisories, %v, %v; want 1204", len(got.Order), got.Bad, got.Err)
 	}
 	z, err := zip.OpenReader(name)
 	if err != nil {
@@ -86,14 +36,14 @@ func TestReal(t *testing.T) {
 	}
 	defer z.Close()
 	claims := 0
-	for _, a := range got.advisories {
+	for _, a := range got.Advisories {
 		claims += len(a.Affected)
 	}
 	if len(z.File) != 1282 || claims != 1282 {
 		t.Errorf("%d files, %d claims, want 1282", len(z.File), claims)
 	}
 	for _, f := range z.File {
-		if id := strings.TrimSuffix(path.Base(f.Name), ".yml"); got.advisories[id] == nil {
+		if id := strings.TrimSuffix(path.Base(f.Name), ".yml"); got.Advisories[id] == nil {
 			t.Errorf("%s: no advisory %s", f.Name, id)
 		}
 	}
@@ -113,7 +63,7 @@ func TestReal(t *testing.T) {
 		{"CVE-2021-31810", []string{"GHSA-wr95-679j-87v9"}, engine("ruby-lang:ruby"), "~> 2.6.8 || ~> 2.7.4 || >= 3.0.2", []string{"2.6.8", "2.7.4", "3.0.2"}, "2021-07-13", 5.8},
 		{"CVE-2014-2322", []string{"GHSA-hgmw-x865-hf9x", "OSVDB-104365"}, gem("Arabic-Prawn"), "", nil, "2014-03-10", 7.5},
 	} {
-		a := got.advisories[tt.id]
+		a := got.Advisories[tt.id]
 		if a == nil {
 			t.Errorf("%s is not there", tt.id)
 			continue
@@ -132,7 +82,7 @@ func TestReal(t *testing.T) {
 			t.Errorf("%s: %+v", tt.id, a.Severities)
 		}
 	}
-	if a := got.advisories["CVE-2019-15224"]; len(a.Affected) != 11 {
+	if a := got.Advisories["CVE-2019-15224"]; len(a.Affected) != 11 {
 		t.Errorf("CVE-2019-15224 is about %d gems, want 11", len(a.Affected))
 	}
 }
@@ -143,7 +93,7 @@ func TestRubyGems(t *testing.T) {
 	if err != nil {
 		t.Skip("there is no ruby")
 	}
-	z, err := zip.OpenReader(shared(t, database))
+	z, err := zip.OpenReader(feedtest.Shared(t, database))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -237,8 +187,7 @@ func TestFixes(t *testing.T) {
 }
 
 func TestBad(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	dir := feedtest.Folder(t, map[string]string{
 		"gems/a/CVE-2024-0001.yml":       "gem: a\ncve: 2024-0001\npatched_versions:\n- '>= 1'\n",
 		"gems/a/CVE-2024-0002.yml":       "gem: [\n",
 		"gems/a/CVE-2024-0003.yml":       "gem: a\n",
@@ -249,47 +198,25 @@ func TestBad(t *testing.T) {
 		"rubies/mruby/CVE-2024-0001.yml": "engine: mruby\ncve: 2024-0001\ncvss_v3: 5\n",
 		"spec/schemas/gem.yml":           "type: map\n",
 		"README.md":                      "# Ruby Advisory Database",
-	} {
-		os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)
-	}
-	got := fetch(t, feed.Input{From: dir}, feed.State{})
-	if got.err != nil || len(got.order) != 1 || len(got.bad) != 6 {
-		t.Fatalf("%v %q %v", got.order, got.bad, got.err)
+	})
+	got := feedtest.Fetch(t, Database{}, feed.Input{From: dir}, feed.State{})
+	if got.Err != nil || len(got.Order) != 1 || len(got.Bad) != 6 {
+		t.Fatalf("%v %q %v", got.Order, got.Bad, got.Err)
 	}
 	// The score of the file that comes second stands with its engine.
-	if a := got.advisories["CVE-2024-0001"]; len(a.Affected) != 2 || a.Affected[0].Name != "mruby:mruby" || len(a.Affected[0].Severities) != 1 || len(a.Severities) != 0 {
+	if a := got.Advisories["CVE-2024-0001"]; len(a.Affected) != 2 || a.Affected[0].Name != "mruby:mruby" || len(a.Affected[0].Severities) != 1 || len(a.Severities) != 0 {
 		t.Errorf("%+v", a)
 	}
-	if got := fetch(t, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
-	raw, err := os.ReadFile(shared(t, database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := filepath.Join(t.TempDir(), "a.zip")
-	os.WriteFile(f, raw[:len(raw)/2], 0o644)
-	if got := fetch(t, feed.Input{From: f}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, Database{}, feed.Input{From: feedtest.Half(t, feedtest.Shared(t, database))}, feed.State{}); got.Err == nil {
 		t.Error("a truncated archive was taken")
 	}
 }
 
 func TestNetwork(t *testing.T) {
-	name := shared(t, database)
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("ETag", `"1"`)
-		http.ServeFile(w, r, name)
-	}))
-	defer s.Close()
-	in := feed.Input{URL: s.URL + "/master.zip", Client: &feed.Client{Tries: 1}}
-	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.order) != 1204 {
-		t.Fatal(got.err, len(got.order))
-	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Error(got.err)
-	}
+	feedtest.Download(t, Database{}, feedtest.Shared(t, database), 1204)
 }
 
 func FuzzFile(f *testing.F) {
@@ -307,9 +234,5 @@ func FuzzFile(f *testing.F) {
 }
 
 func BenchmarkReal(b *testing.B) {
-	name := shared(b, database)
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(1282*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Database{}, feedtest.Shared(b, database), 1282)
 }
