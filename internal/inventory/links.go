@@ -2,14 +2,39 @@ package inventory
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 )
 
-// linkMap knows every symbolic link of a file system and resolves paths.
+// linkMap knows every symbolic link of a file system and resolves paths. What
+// it holds and the work it does for one image are bounded; [linkMap.problems]
+// says when a bound was reached.
 type linkMap struct {
-	target map[string]string
-	below  map[string]map[string]struct{} // directory to the links, and directories above links, right in it
+	target  map[string]string
+	below   map[string]map[string]struct{} // directory to the links, and directories above links, right in it
+	steps   int                            // elements of paths looked at so far
+	full    bool                           // a link was not kept
+	changes int                            // raised by every one
+}
+
+const (
+	maxSymlinks  = 500_000    // kept of one image
+	maxLinkSteps = 50_000_000 // some seconds: images need thousands
+)
+
+// problems says what the bounds cut off.
+func (m *linkMap) problems() []Problem {
+	var out []Problem
+	if m.full {
+		out = append(out, Problem{Analyzer: "squash", Layer: -1, Limit: "symbolic links",
+			Message: fmt.Sprintf("the image has more than the limit of %d symbolic links: paths through further ones were not resolved", maxSymlinks)})
+	}
+	if m.steps > maxLinkSteps {
+		out = append(out, Problem{Analyzer: "squash", Layer: -1, Limit: "resolution of symbolic links",
+			Message: fmt.Sprintf("symbolic links took more than the limit of %d steps to resolve: the paths left were taken as they are", maxLinkSteps)})
+	}
+	return out
 }
 
 func newLinkMap() *linkMap {
@@ -17,6 +42,13 @@ func newLinkMap() *linkMap {
 }
 
 func (m *linkMap) add(path, target string) {
+	if len(m.target) >= maxSymlinks {
+		if _, ok := m.target[path]; !ok {
+			m.full = true
+			return
+		}
+	}
+	m.changes++
 	m.target[path] = target
 	for p := path; p != ""; p = parent(p) {
 		d := parent(p)
@@ -33,6 +65,7 @@ func (m *linkMap) remove(path string) {
 	if _, ok := m.target[path]; !ok {
 		return
 	}
+	m.changes++
 	delete(m.target, path)
 	for p := path; p != "" && len(m.below[p]) == 0; p = parent(p) {
 		d := parent(p)
@@ -48,9 +81,10 @@ func (m *linkMap) remove(path string) {
 func (m *linkMap) removeBelow(dir string, keep map[string]bool) {
 	var all []string
 	todo := []string{dir}
-	for len(todo) > 0 {
+	for len(todo) > 0 && m.steps <= maxLinkSteps {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
+		m.steps += len(m.below[d])
 		for p := range m.below[d] {
 			if _, ok := m.target[p]; ok && !keep[p] {
 				all = append(all, p)
@@ -76,6 +110,9 @@ func (m *linkMap) resolveDir(path string) (string, bool) {
 	done := ""
 	rest := path
 	for rest != "" {
+		if m.steps++; m.steps > maxLinkSteps {
+			return path, false
+		}
 		var name string
 		name, rest, _ = strings.Cut(rest, "/")
 		switch name {
@@ -109,23 +146,6 @@ func (m *linkMap) resolveDir(path string) (string, bool) {
 	return done, true
 }
 
-// resolve follows the links in the directories of a path, not the last
-// element itself.
-func (m *linkMap) resolve(path string) string {
-	dir := parent(path)
-	if dir == "" {
-		return path
-	}
-	real, ok := m.resolveDir(dir)
-	if !ok || real == dir {
-		return path
-	}
-	if real == "" {
-		return path[len(dir)+1:]
-	}
-	return real + path[len(dir):]
-}
-
 // landOnLinks rewrites the entries of a layer whose parent directory is, at
 // that point, a symbolic link: "lib/x.so" above "lib -> usr/lib" lands at
 // "usr/lib/x.so". A directory entry in the layer itself replaces the link
@@ -156,6 +176,7 @@ type frame struct {
 func findMoves(t *Table, links *linkMap) map[string]string {
 	moved := map[string]string{}
 	own := map[string]bool{} // explicit links of this layer
+	lastDir, lastReal, lastLinks := "", "", 0
 	c := t.cursor()
 	var stack []frame // explicit directories and links of this layer above the entry
 	for c.next() {
@@ -185,7 +206,16 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 		}
 		// directories between the explicit one and the entry may be links of the layers below
 		if dir := parent(real); dir != "" && dir != baseReal && len(links.target) > 0 {
-			real = links.resolve(real)
+			if dir != lastDir || links.changes != lastLinks {
+				lastDir, lastLinks = dir, links.changes
+				lastReal = dir
+				if d, ok := links.resolveDir(dir); ok {
+					lastReal = d
+				}
+			}
+			if lastReal != dir {
+				real = strings.TrimPrefix(lastReal+real[len(dir):], "/")
+			}
 		}
 		if real != path {
 			moved[path] = real

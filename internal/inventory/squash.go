@@ -32,7 +32,7 @@ func combine(layers []Layer, all bool) *Image {
 	layers, links := landOnLinks(layers)
 	paths := factPaths(layers)
 	files, programs := mergeLayers(layers, paths)
-	img := &Image{Files: files}
+	img := &Image{Files: files, Problems: links.problems()}
 	for i := range layers {
 		img.Layers = append(img.Layers, LayerInfo{DiffID: layers[i].DiffID, Files: layers[i].Files.Len()})
 	}
