@@ -1,78 +1,16 @@
 package arch
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
 
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func collect(t testing.TB, in feed.Input) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	u, err := Source{}.Fetch(t.Context(), in, feed.State{})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, nil
-}
-
-// said is the claims about a package in one line each.
-func said(a *advisory.Advisory, stream, name string) string {
-	var out []string
-	if a != nil {
-		for _, f := range a.Affected {
-			if f.Stream == stream && f.Name == name {
-				s := string(f.Status) + "|" + string(f.Fix.State) + "|"
-				for _, in := range f.Intervals {
-					s += "<" + in.Fixed
-				}
-				out = append(out, s+f.Requirement)
-			}
-		}
-	}
-	return strings.Join(out, " ")
-}
-
 func TestSamples(t *testing.T) {
-	got, bad, err := collect(t, feed.Input{From: shared(t, "arch/sample/vunnel/input/arch-advisories")})
+	got, bad, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, "arch/sample/vunnel/input/arch-advisories")})
 	if err != nil || len(bad) > 0 || len(got) != 5 {
 		t.Fatal(got, bad, err)
 	}
@@ -84,7 +22,7 @@ func TestSamples(t *testing.T) {
 		{"AVG-1324", "lib32-glibc", "|fixed|<2.38-2"},
 		{"AVG-2222", "test-pkg", "|fixed|<1.0.0-1"},
 	} {
-		if s := said(got[w.id], "arch", w.name); s != w.want {
+		if s := feedtest.Said(got[w.id], "arch", w.name); s != w.want {
 			t.Errorf("%s, %s: %q, want %q", w.id, w.name, s, w.want)
 		}
 	}
@@ -92,16 +30,16 @@ func TestSamples(t *testing.T) {
 	if strings.Join(a.Upstream, " ") != "CVE-2024-5678 CVE-2024-5679" || a.Severities[0].Label != advisory.Critical || a.Affected[0].Fix.Advisory != "ASA-202401-02" {
 		t.Errorf("%+v", a)
 	}
-	got, bad, err = collect(t, feed.Input{From: shared(t, "arch/sample/vuls-data-update/root/advisory.json")})
-	if err != nil || len(bad) > 0 || len(got) != 2 || said(got["AVG-5"], "arch", "libtiff") != "|fixed|<4.0.8-2" || got["AVG-5"].References[1].URL != "https://bugs.archlinux.org/task/54842" {
+	got, bad, err = feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, "arch/sample/vuls-data-update/root/advisory.json")})
+	if err != nil || len(bad) > 0 || len(got) != 2 || feedtest.Said(got["AVG-5"], "arch", "libtiff") != "|fixed|<4.0.8-2" || got["AVG-5"].References[1].URL != "https://bugs.archlinux.org/task/54842" {
 		t.Error(got, bad, err)
 	}
-	got, _, err = collect(t, feed.Input{From: shared(t, "arch/sample/vuln-list-update/arch/archlinux.json")})
-	if err != nil || said(got["AVG-4"], "arch", "bzip2") != "|fixed|<1.0.6-6" {
+	got, _, err = feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, "arch/sample/vuln-list-update/arch/archlinux.json")})
+	if err != nil || feedtest.Said(got["AVG-4"], "arch", "bzip2") != "|fixed|<1.0.6-6" {
 		t.Error(got, err)
 	}
 	for _, n := range []string{"arch/sample/vuls-data-update/root/invalid.json", "arch/sample/vuln-list-update/arch/invalid.json"} {
-		if _, _, err := collect(t, feed.Input{From: shared(t, n)}); err == nil {
+		if _, _, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, n)}); err == nil {
 			t.Errorf("%s was read", n)
 		}
 	}
@@ -111,16 +49,12 @@ func TestStates(t *testing.T) {
 	const in = `[{"name":"AVG-1","packages":["a"],"status":"Not affected"},{"name":"AVG-2","packages":["a"],"status":"Unknown"},
 		{"name":"AVG-3","packages":["a"],"status":"Testing","fixed":"2-1"},{"name":"AVG-4","status":"odd"},{"name":"x"},{"name":7},
 		{"name":"AVG-5","packages":[""],"status":"Unknown"},{"name":"AVG-6","packages":["a"],"status":"Fixed","fixed":null}]`
-	from := filepath.Join(t.TempDir(), "all.json")
-	if err := os.WriteFile(from, []byte(in), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, bad, err := collect(t, feed.Input{From: from})
+	got, bad, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.File(t, "all.json", in)})
 	if err != nil || len(got) != 3 || len(bad) != 5 {
 		t.Fatal(got, bad, err)
 	}
 	for id, want := range map[string]string{"AVG-1": "not-affected||", "AVG-2": "undetermined||", "AVG-3": "|not-fixed|<2-1"} {
-		if s := said(got[id], "arch", "a"); s != want {
+		if s := feedtest.Said(got[id], "arch", "a"); s != want {
 			t.Errorf("%s: %q, want %q", id, s, want)
 		}
 	}

@@ -4,11 +4,9 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
-	"iter"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,74 +15,12 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-// all reads a whole update: the advisories by id, the bad records, and the
-// error that ended it.
-func all(t testing.TB, s feed.Source, from string) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	u, err := s.Fetch(t.Context(), feed.Input{From: from}, feed.State{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return collect(t, u.Items)
-}
-
-func collect(t testing.TB, items iter.Seq2[feed.Item, error]) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, nil
-}
-
-func find(a *advisory.Advisory, stream, name string) []advisory.Affected {
-	var out []advisory.Affected
-	if a == nil {
-		return nil
-	}
-	for _, f := range a.Affected {
-		if f.Stream == stream && f.Name == name {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
 func TestTrackerReal(t *testing.T) {
-	got, bad, err := all(t, Tracker{}, shared(t, "debian/security-tracker.json.gz"))
+	got, bad, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "debian/security-tracker.json.gz")})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
@@ -109,7 +45,7 @@ func TestTrackerReal(t *testing.T) {
 		{"CVE-2023-1393", "debian:11", "xorg-server", "2:1.20.11-1+deb11u6"},
 		{"CVE-2023-28686", "debian:11", "dino-im", "0.2.0-3+deb11u1"},
 	} {
-		f := find(got[w.id], w.stream, w.name)
+		f := feedtest.Claims(got[w.id], w.stream, w.name)
 		if len(f) != 1 || f[0].Fix.First() != w.fixed || len(f[0].Intervals) != 1 || f[0].Intervals[0].Fixed != w.fixed {
 			t.Errorf("%s %s %s: %+v, want fixed in %s", w.id, w.stream, w.name, f, w.fixed)
 		}
@@ -117,35 +53,35 @@ func TestTrackerReal(t *testing.T) {
 }
 
 func TestTrackerSamples(t *testing.T) {
-	got, bad, err := all(t, Tracker{}, shared(t, "debian/sample/vuls-data-update/tracker/api/advisory.json"))
+	got, bad, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "debian/sample/vuls-data-update/tracker/api/advisory.json")})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
-	if f := find(got["CVE-2012-0833"], "debian:11", "389-ds-base"); len(f) != 1 || f[0].Status != advisory.StatusNotAffected {
+	if f := feedtest.Claims(got["CVE-2012-0833"], "debian:11", "389-ds-base"); len(f) != 1 || f[0].Status != advisory.StatusNotAffected {
 		t.Errorf("fixed_version 0: %+v", f)
 	}
 	want := []advisory.Affected{{
 		Key: advisory.Key{Stream: "debian:11", Name: "389-ds-base"}, Names: advisory.Source, Scheme: version.Deb,
 		Fix: advisory.Fix{State: advisory.WontFix}, Note: "Minor issue",
 	}}
-	if d := cmp.Diff(want, find(got["CVE-2016-5416"], "debian:11", "389-ds-base")); d != "" {
+	if d := cmp.Diff(want, feedtest.Claims(got["CVE-2016-5416"], "debian:11", "389-ds-base")); d != "" {
 		t.Error(d)
 	}
-	if f := find(got["CVE-2016-5405"], "debian:unstable", "389-ds-base"); len(f) != 1 || f[0].Fix.First() != "1.3.5.15-1" {
+	if f := feedtest.Claims(got["CVE-2016-5405"], "debian:unstable", "389-ds-base"); len(f) != 1 || f[0].Fix.First() != "1.3.5.15-1" {
 		t.Errorf("sid: %+v", f)
 	}
 	if refs := got["CVE-2016-5405"].References; len(refs) != 1 || refs[0].URL != "https://bugs.debian.org/842121" {
 		t.Errorf("references: %+v", refs)
 	}
-	got, bad, err = all(t, Tracker{}, shared(t, "debian/sample/vunnel/input/debian.json"))
+	got, bad, err = feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "debian/sample/vunnel/input/debian.json")})
 	if err != nil || len(bad) != 1 || !strings.HasPrefix(bad[0], "CVE-2022-0358 in chromium-browser: ") { // "releases": []
 		t.Fatal(err, bad)
 	}
-	f := find(got["CVE-2008-7220"], "debian:9", "prototypejs")
+	f := feedtest.Claims(got["CVE-2008-7220"], "debian:9", "prototypejs")
 	if len(f) != 1 || len(f[0].Severities) != 1 || f[0].Severities[0] != (advisory.Severity{Source: "debian", Type: "LABEL", Label: advisory.High, Raw: "high"}) {
 		t.Errorf("high**: %+v", f)
 	}
-	if _, _, err := all(t, Tracker{}, shared(t, "debian/sample/vuls-data-update/tracker/api/invalid.json")); err == nil {
+	if _, _, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "debian/sample/vuls-data-update/tracker/api/invalid.json")}); err == nil {
 		t.Error("the invalid file was read")
 	}
 }
@@ -231,7 +167,7 @@ func (e endless) Read(p []byte) (int, error) {
 }
 
 func TestListsReal(t *testing.T) {
-	got, bad, err := all(t, Lists{}, shared(t, "debian/tracker-lists"))
+	got, bad, err := feedtest.Advisories(t, Lists{}, feed.Input{From: feedtest.Shared(t, "debian/tracker-lists")})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
@@ -277,7 +213,7 @@ func TestListsReal(t *testing.T) {
 		{"DSA-5378-1", "debian:11", "xen", "4.14.5+94-ge49571868d-1"},
 		{"DSA-5369-1", "debian:11", "syslog-ng", "3.28.1-2+deb11u1"},
 	} {
-		if f := find(got[w.id], w.stream, w.name); len(f) != 1 || f[0].Fix.First() != w.fixed {
+		if f := feedtest.Claims(got[w.id], w.stream, w.name); len(f) != 1 || f[0].Fix.First() != w.fixed {
 			t.Errorf("%s: %+v, want %s", w.id, f, w.fixed)
 		}
 	}
@@ -302,10 +238,10 @@ func TestListsLines(t *testing.T) {
 [x] DSA-4206-1 a
 more
 `
-	got, bad, err := collect(t, feed.Items(func(out *feed.Output) error {
+	got, bad, err := feedtest.Collect(t, feed.Items(func(out *feed.Output) error {
 		l := &lists{unknown: map[string]bool{}, out: out}
 		return l.read("list", strings.NewReader(in))
-	}))
+	})).All()
 	if err != nil || len(bad) != 5 || len(got) != 2 {
 		t.Fatalf("%v\n%s\n%v", err, strings.Join(bad, "\n"), got)
 	}
@@ -322,14 +258,14 @@ more
 }
 
 func TestListsSamples(t *testing.T) {
-	got, bad, err := all(t, Lists{}, shared(t, "debian/sample/vuls-data-update/tracker/salsa/security-tracker-master.tar.gz"))
+	got, bad, err := feedtest.Advisories(t, Lists{}, feed.Input{From: feedtest.Shared(t, "debian/sample/vuls-data-update/tracker/salsa/security-tracker-master.tar.gz")})
 	if err != nil || len(bad) > 0 || len(got) != 5 {
 		t.Fatal(err, bad, len(got))
 	}
-	if f := find(got["DSA-5545-1"], "debian:12", "vlc"); len(f) != 1 || f[0].Fix.First() != "3.0.20-0+deb12u1" {
+	if f := feedtest.Claims(got["DSA-5545-1"], "debian:12", "vlc"); len(f) != 1 || f[0].Fix.First() != "3.0.20-0+deb12u1" {
 		t.Errorf("%+v", f)
 	}
-	got, bad, err = all(t, Lists{}, shared(t, "debian/sample/vunnel/input/DSA"))
+	got, bad, err = feedtest.Advisories(t, Lists{}, feed.Input{From: feedtest.Shared(t, "debian/sample/vunnel/input/DSA")})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
@@ -337,7 +273,7 @@ func TestListsSamples(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 	for _, from := range []string{"debian/sample/vuls-data-update/tracker/api", "debian/sample/vuls-data-update/oval"} {
-		if _, _, err := all(t, Lists{}, shared(t, from)); err == nil {
+		if _, _, err := feedtest.Advisories(t, Lists{}, feed.Input{From: feedtest.Shared(t, from)}); err == nil {
 			t.Errorf("%s was read", from)
 		}
 	}
@@ -373,7 +309,7 @@ func TestNetwork(t *testing.T) {
 		return u
 	}
 	u := fetch(feed.State{})
-	if got, bad, err := collect(t, u.Items); err != nil || len(bad) > 0 || len(got) != 2 {
+	if got, bad, err := feedtest.Collect(t, u.Items).All(); err != nil || len(bad) > 0 || len(got) != 2 {
 		t.Fatal(got, bad, err)
 	}
 	again := fetch(u.State)
@@ -382,7 +318,7 @@ func TestNetwork(t *testing.T) {
 	}
 	lists["/DLA/list"] += "\tNOTE: changed\n"
 	third := fetch(again.State)
-	if got, _, err := collect(t, third.Items); err != nil || third.Unchanged || !third.Whole || len(got) != 2 {
+	if got, _, err := feedtest.Collect(t, third.Items).All(); err != nil || third.Unchanged || !third.Whole || len(got) != 2 {
 		t.Errorf("%v %+v", err, got)
 	}
 	page = true
@@ -395,7 +331,7 @@ func TestNetwork(t *testing.T) {
 }
 
 func FuzzTracker(f *testing.F) {
-	if b, err := os.ReadFile(shared(f, "debian/sample/vuls-data-update/tracker/api/advisory.json")); err == nil {
+	if b, err := os.ReadFile(feedtest.Shared(f, "debian/sample/vuls-data-update/tracker/api/advisory.json")); err == nil {
 		f.Add(b)
 	}
 	f.Add([]byte(`{"p":{"CVE-2020-0001":{"releases":{"sid":{"status":"open"}}}}}`))
@@ -406,7 +342,7 @@ func FuzzTracker(f *testing.F) {
 }
 
 func FuzzLists(f *testing.F) {
-	if b, err := os.ReadFile(shared(f, "debian/sample/vunnel/input/DSA")); err == nil {
+	if b, err := os.ReadFile(feedtest.Shared(f, "debian/sample/vunnel/input/DSA")); err == nil {
 		f.Add(b)
 	}
 	f.Add([]byte("[01 Aug 2002] DSA-139 super - x\n\t{CVE-1}\n\t[woody] - super <x> (a;b)\n\t- a b\n"))
@@ -417,7 +353,7 @@ func FuzzLists(f *testing.F) {
 }
 
 func BenchmarkTracker(b *testing.B) {
-	f, err := os.Open(shared(b, "debian/security-tracker.json.gz"))
+	f, err := os.Open(feedtest.Shared(b, "debian/security-tracker.json.gz"))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,17 +5,20 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+
+	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
 
 // TestListsAgainstOSV compares every fixed version with the records that were
 // made out of the same lists by another program.
 func TestListsAgainstOSV(t *testing.T) {
-	z, err := zip.OpenReader(shared(t, "osv/Debian/all.zip"))
+	z, err := zip.OpenReader(feedtest.Shared(t, "osv/Debian/all.zip"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer z.Close()
-	got, _, err := all(t, Lists{}, shared(t, "debian/tracker-lists"))
+	got, _, err := feedtest.Advisories(t, Lists{}, feed.Input{From: feedtest.Shared(t, "debian/tracker-lists")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +51,7 @@ func TestListsAgainstOSV(t *testing.T) {
 			stream := "debian:" + strings.TrimPrefix(a.Package.Ecosystem, "Debian:")
 			stream, _, _ = strings.Cut(stream, ".")
 			ours := map[string]bool{}
-			for _, f := range find(got[v.ID], stream, a.Package.Name) {
+			for _, f := range feedtest.Claims(got[v.ID], stream, a.Package.Name) {
 				ours[f.Fix.First()] = true
 			}
 			for _, r := range a.Ranges {

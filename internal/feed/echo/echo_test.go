@@ -1,75 +1,12 @@
 package echo
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
-
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func collect(t testing.TB, in feed.Input) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	u, err := Source{}.Fetch(t.Context(), in, feed.State{})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, nil
-}
-
-// said is the claims about a package in one line each.
-func said(a *advisory.Advisory, stream, name string) string {
-	var out []string
-	if a != nil {
-		for _, f := range a.Affected {
-			if f.Stream == stream && f.Name == name {
-				s := string(f.Status) + "|" + string(f.Fix.State) + "|"
-				for _, in := range f.Intervals {
-					s += "<" + in.Fixed
-				}
-				out = append(out, s+f.Requirement)
-			}
-		}
-	}
-	return strings.Join(out, " ")
-}
 
 func TestSamples(t *testing.T) {
 	for _, tt := range []struct {
@@ -84,15 +21,15 @@ func TestSamples(t *testing.T) {
 		{"echo/sample/vuls-data-update/data/happy", 3, "TEMP-0000000-F7A20F", "linux", "|fixed|<1"},
 		{"echo/sample/vunnel/input/echo-advisories/data.json", 25, "CVE-2024-9287", "python", "|fixed|<3.9.21"},
 	} {
-		got, bad, err := collect(t, feed.Input{From: shared(t, tt.from)})
+		got, bad, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, tt.from)})
 		if err != nil || len(bad) > 0 || len(got) != tt.records {
 			t.Errorf("%s: %d records, %v %v", tt.from, len(got), bad, err)
 		}
-		if s := said(got[tt.id], "echo", tt.name); s != tt.want {
+		if s := feedtest.Said(got[tt.id], "echo", tt.name); s != tt.want {
 			t.Errorf("%s: %s: %q, want %q", tt.from, tt.id, s, tt.want)
 		}
 	}
-	if _, _, err := collect(t, feed.Input{From: shared(t, "echo/sample/vuln-list-update/echo/invalid.json")}); err == nil {
+	if _, _, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, "echo/sample/vuln-list-update/echo/invalid.json")}); err == nil {
 		t.Error("the invalid file was read")
 	}
 }

@@ -1,9 +1,6 @@
 package gentoo
 
 import (
-	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -12,54 +9,12 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func collect(t testing.TB, in feed.Input) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	u, err := Source{}.Fetch(t.Context(), in, feed.State{})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, nil
-}
-
 func TestSample(t *testing.T) {
-	got, bad, err := collect(t, feed.Input{From: shared(t, "gentoo/sample/vuls-data-update/root/glsa")})
+	got, bad, err := feedtest.Advisories(t, Source{}, feed.Input{From: feedtest.Shared(t, "gentoo/sample/vuls-data-update/root/glsa")})
 	if err != nil || len(bad) > 0 || len(got) != 1 {
 		t.Fatal(got, bad, err)
 	}

@@ -2,7 +2,6 @@ package secdb
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,76 +17,25 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func source(t testing.TB, name string) feed.Source {
-	t.Helper()
-	for _, s := range Sources() {
-		if s.Info().Name == name {
-			return s
-		}
-	}
-	t.Fatalf("there is no source %s", name)
-	return nil
-}
-
 func collect(t testing.TB, name string, in feed.Input, state feed.State) (map[string]*advisory.Advisory, []string, *feed.Update, error) {
 	t.Helper()
-	u, err := source(t, name).Fetch(t.Context(), in, state)
-	if err != nil || u.Unchanged {
-		return nil, nil, u, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, u, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, u, nil
+	r := feedtest.Fetch(t, feedtest.Source(t, Sources(), name), in, state)
+	return r.Advisories, r.Bad, r.Update, r.Err
 }
 
 // said is a claim in short: "<1.2-r0", or its status.
 func said(a *advisory.Advisory, stream, name string) string {
 	var out []string
-	if a != nil {
-		for _, f := range a.Affected {
-			if f.Stream == stream && f.Name == name {
-				s := string(f.Status)
-				for _, in := range f.Intervals {
-					s += "<" + in.Fixed
-				}
-				out = append(out, s)
-			}
+	for _, f := range feedtest.Claims(a, stream, name) {
+		s := string(f.Status)
+		for _, in := range f.Intervals {
+			s += "<" + in.Fixed
 		}
+		out = append(out, s)
 	}
 	return strings.Join(out, " ")
 }
@@ -117,7 +65,7 @@ func TestRealCounts(t *testing.T) {
 		{"alpine-secdb/v3.11/main.json", 175, 1204},
 		{"wolfi/security.json", 1067, 24864},
 	} {
-		file := shared(t, tt.file)
+		file := feedtest.Shared(t, tt.file)
 		db := &database{source: "x", stream: "x", ids: map[string]*entry{}}
 		for _, err := range feed.Items(func(out *feed.Output) error {
 			db.bad = out.Bad
@@ -138,7 +86,7 @@ func TestRealCounts(t *testing.T) {
 }
 
 func TestAlpineReal(t *testing.T) {
-	dir := shared(t, "alpine-secdb")
+	dir := feedtest.Shared(t, "alpine-secdb")
 	from := t.TempDir() // without the folder of samples
 	for _, v := range []string{"3.3", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11"} {
 		if err := os.CopyFS(filepath.Join(from, "v"+v), os.DirFS(filepath.Join(dir, "v"+v))); err != nil {
@@ -235,7 +183,7 @@ func plain(t *testing.T, dir string) map[string]map[string]bool {
 }
 
 func TestWolfiReal(t *testing.T) {
-	got, bad, _, err := collect(t, "wolfi", feed.Input{From: shared(t, "wolfi/security.json")}, feed.State{})
+	got, bad, _, err := collect(t, "wolfi", feed.Input{From: feedtest.Shared(t, "wolfi/security.json")}, feed.State{})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
@@ -274,7 +222,7 @@ func TestSamples(t *testing.T) {
 		{"alpine", "alpine-secdb/sample/vunnel/input/secdb/v3.15/community.yaml", "CVE-2021-38370", "alpine:3.15", "alpine", "<2.25-r0"},
 		{"alpine", "alpine-secdb/sample/vuln-list-update/alpine/312-main.json", "CVE-2018-16876", "alpine:3.12", "ansible", "<2.7.9-r0"}, // "2.8.0-r0": {}
 	} {
-		got, bad, _, err := collect(t, tt.source, feed.Input{From: shared(t, tt.from)}, feed.State{})
+		got, bad, _, err := collect(t, tt.source, feed.Input{From: feedtest.Shared(t, tt.from)}, feed.State{})
 		if err != nil || len(bad) > 0 || len(got) == 0 {
 			t.Errorf("%s: %v %v, %d records", tt.from, err, bad, len(got))
 			continue
@@ -284,7 +232,7 @@ func TestSamples(t *testing.T) {
 		}
 	}
 	// "packages": {}
-	if got, bad, _, err := collect(t, "alpine", feed.Input{From: shared(t, "alpine-secdb/sample/vuln-list-update/alpine/edge-community.json")}, feed.State{}); err != nil || len(bad)+len(got) > 0 {
+	if got, bad, _, err := collect(t, "alpine", feed.Input{From: feedtest.Shared(t, "alpine-secdb/sample/vuln-list-update/alpine/edge-community.json")}, feed.State{}); err != nil || len(bad)+len(got) > 0 {
 		t.Error(got, bad, err)
 	}
 }
@@ -295,24 +243,16 @@ func TestBroken(t *testing.T) {
 		"release.json": `{"packages":[],"distroversion":"beta"}`, "more.json": `{"packages":[],"distroversion":"v3.1"} x`,
 		"a.yaml": "packages: [", "b.yaml": "a: b", "c.yaml": "packages: {a: b}", "page.json": "<html>",
 	} {
-		from := filepath.Join(t.TempDir(), name)
-		if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, _, _, err := collect(t, "alpine", feed.Input{From: from}, feed.State{}); err == nil {
+		if _, _, _, err := collect(t, "alpine", feed.Input{From: feedtest.File(t, name, text)}, feed.State{}); err == nil {
 			t.Errorf("%s was read", name)
 		}
 	}
 	if _, _, _, err := collect(t, "alpine", feed.Input{From: t.TempDir()}, feed.State{}); err == nil {
 		t.Error("an empty folder was read")
 	}
-	from := filepath.Join(t.TempDir(), "v3.1", "main.json")
-	os.Mkdir(filepath.Dir(from), 0o700)
 	text := `{"packages":[{"pkg":{"name":"a","secfixes":{"1":[7]}}},{"pkg":{"name":"b","secfixes":{"1":["?", "CVE-2020-1234 (+)"],"2":["CVE-2020-1234"],"0":["CVE-2020-1234", "cve-2020-1235"]}}},{"pkg":{}}]}`
-	if err := os.WriteFile(from, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got, bad, _, err := collect(t, "alpine", feed.Input{From: filepath.Dir(filepath.Dir(from))}, feed.State{})
+	from := feedtest.Folder(t, map[string]string{"v3.1/main.json": text})
+	got, bad, _, err := collect(t, "alpine", feed.Input{From: from}, feed.State{})
 	if err != nil || len(bad) != 3 || len(got) != 2 {
 		t.Fatal(got, bad, err)
 	}
@@ -391,7 +331,7 @@ func TestNetwork(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	for _, n := range []string{"alpine-secdb/sample/vuln-list-update/alpine/312-main.json", "alpine-secdb/sample/vunnel/input/secdb/v3.15/main.yaml"} {
-		if b, err := os.ReadFile(shared(f, n)); err == nil {
+		if b, err := os.ReadFile(feedtest.Shared(f, n)); err == nil {
 			f.Add(b, strings.HasSuffix(n, ".yaml"))
 		}
 	}
@@ -408,7 +348,7 @@ func FuzzRead(f *testing.F) {
 }
 
 func BenchmarkWolfi(b *testing.B) {
-	name := shared(b, "wolfi/security.json")
+	name := feedtest.Shared(b, "wolfi/security.json")
 	st, err := os.Stat(name)
 	if err != nil {
 		b.Fatal(err)

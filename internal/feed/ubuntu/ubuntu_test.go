@@ -3,7 +3,6 @@ package ubuntu
 import (
 	"archive/tar"
 	"compress/gzip"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -17,50 +16,8 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
-
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func collect(t testing.TB, in feed.Input) (map[string]*advisory.Advisory, []string, error) {
-	t.Helper()
-	u, err := Tracker{}.Fetch(t.Context(), in, feed.State{})
-	if err != nil {
-		return nil, nil, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, nil
-}
 
 // said is a claim as one line: state, bound, note.
 func said(a *advisory.Advisory, stream, pkg string) string {
@@ -68,10 +25,7 @@ func said(a *advisory.Advisory, stream, pkg string) string {
 	if a == nil {
 		return "no advisory"
 	}
-	for _, f := range a.Affected {
-		if f.Stream != stream || f.Name != pkg {
-			continue
-		}
+	for _, f := range feedtest.Claims(a, stream, pkg) {
 		s := string(f.Status) + "|" + string(f.Fix.State) + "|"
 		for _, in := range f.Intervals {
 			s += "<" + in.Fixed
@@ -83,7 +37,7 @@ func said(a *advisory.Advisory, stream, pkg string) string {
 }
 
 func TestReal(t *testing.T) {
-	got, bad, err := collect(t, feed.Input{From: shared(t, "ubuntu/ubuntu-cve-tracker-2019-12-29.tar.gz")})
+	got, bad, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "ubuntu/ubuntu-cve-tracker-2019-12-29.tar.gz")})
 	if err != nil || len(bad) > 0 {
 		t.Fatal(err, bad)
 	}
@@ -154,7 +108,7 @@ func TestReal(t *testing.T) {
 }
 
 func TestSample(t *testing.T) {
-	got, bad, err := collect(t, feed.Input{From: shared(t, "ubuntu/sample/vuls-data-update/tracker/ubuntu-cve-tracker/data")})
+	got, bad, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: feedtest.Shared(t, "ubuntu/sample/vuls-data-update/tracker/ubuntu-cve-tracker/data")})
 	if err != nil || len(bad) > 0 || len(got) != 4 {
 		t.Fatal(err, bad, len(got))
 	}
@@ -288,7 +242,7 @@ func TestNetwork(t *testing.T) {
 	}))
 	defer srv.Close()
 	in := feed.Input{URL: srv.URL + "/t.tar.gz", Client: &feed.Client{}}
-	got, bad, err := collect(t, in)
+	got, bad, err := feedtest.Advisories(t, Tracker{}, in)
 	if err != nil || len(got) != 1 || len(bad) != 1 {
 		t.Errorf("%v %v %v", got, bad, err)
 	}
@@ -297,16 +251,16 @@ func TestNetwork(t *testing.T) {
 		t.Errorf("%v %+v", err, u)
 	}
 	cut = true
-	if _, _, err := collect(t, in); err == nil {
+	if _, _, err := feedtest.Advisories(t, Tracker{}, in); err == nil {
 		t.Error("an archive that is cut off was taken")
 	}
-	if _, _, err := collect(t, feed.Input{From: t.TempDir()}); err == nil {
+	if _, _, err := feedtest.Advisories(t, Tracker{}, feed.Input{From: t.TempDir()}); err == nil {
 		t.Error("an empty folder was taken")
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	dir := shared(f, "ubuntu/sample/vuls-data-update/tracker/ubuntu-cve-tracker/data/active")
+	dir := feedtest.Shared(f, "ubuntu/sample/vuls-data-update/tracker/ubuntu-cve-tracker/data/active")
 	for _, n := range []string{"CVE-2022-36879", "00boilerplate"} {
 		if b, err := os.ReadFile(filepath.Join(dir, n)); err == nil {
 			f.Add(b)
@@ -321,11 +275,11 @@ func FuzzParse(f *testing.F) {
 }
 
 func BenchmarkImport(b *testing.B) {
-	name := shared(b, "ubuntu/ubuntu-cve-tracker-2019-12-29.tar.gz")
+	name := feedtest.Shared(b, "ubuntu/ubuntu-cve-tracker-2019-12-29.tar.gz")
 	b.ReportAllocs()
 	n := 0
 	for b.Loop() {
-		got, _, err := collect(b, feed.Input{From: name})
+		got, _, err := feedtest.Advisories(b, Tracker{}, feed.Input{From: name})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -20,72 +19,21 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if root == "" {
-		dir, _ := os.Getwd()
-		for root == "" && dir != filepath.Dir(dir) {
-			if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-				root = filepath.Join(filepath.Dir(dir), "shared")
-			}
-			dir = filepath.Dir(dir)
-		}
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-func source(t testing.TB, name string) feed.Source {
-	t.Helper()
-	for _, s := range Sources() {
-		if s.Info().Name == name {
-			return s
-		}
-	}
-	t.Fatalf("there is no source %s", name)
-	return nil
-}
-
 func collect(t testing.TB, name string, in feed.Input, state feed.State) (map[string]*advisory.Advisory, []string, *feed.Update, error) {
 	t.Helper()
-	u, err := source(t, name).Fetch(t.Context(), in, state)
-	if err != nil || u.Unchanged {
-		return nil, nil, u, err
-	}
-	out, bad := map[string]*advisory.Advisory{}, []string(nil)
-	for it, err := range u.Items {
-		var b *feed.BadRecord
-		if errors.As(err, &b) {
-			bad = append(bad, b.Error())
-			continue
-		}
-		if err != nil {
-			return out, bad, u, err
-		}
-		if out[it.Advisory.ID] != nil {
-			t.Errorf("%s comes twice", it.Advisory.ID)
-		}
-		out[it.Advisory.ID] = it.Advisory
-	}
-	return out, bad, u, nil
+	r := feedtest.Fetch(t, feedtest.Source(t, Sources(), name), in, state)
+	return r.Advisories, r.Bad, r.Update, r.Err
 }
 
 // said is the claims about a package: "[from,fixed) module arches".
 func said(a *advisory.Advisory, stream, name string) string {
 	var out []string
-	if a != nil {
-		for _, f := range a.Affected {
-			if f.Stream == stream && f.Name == name {
-				out = append(out, strings.TrimSpace(fmt.Sprintf("%s[%s,%s) %s %s", f.Names, f.Intervals[0].Introduced, f.Intervals[0].Fixed, f.Module, strings.Join(f.Arches, "+"))))
-			}
-		}
+	for _, f := range feedtest.Claims(a, stream, name) {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s[%s,%s) %s %s", f.Names, f.Intervals[0].Introduced, f.Intervals[0].Fixed, f.Module, strings.Join(f.Arches, "+"))))
 	}
 	return strings.Join(out, " | ")
 }
@@ -144,7 +92,7 @@ func TestSamples(t *testing.T) {
 		}},
 		{"bottlerocket", "bottlerocket/sample/vuls-data-update/root/happy/updateinfo.xml.gz", 1, 1, []check{{"GHSA-mgxf-pj6m-9494", "bottlerocket", "kernel", "[,0.3.3-b7d91846)  aarch64+x86_64"}}},
 	} {
-		got, bad, _, err := collect(t, tt.source, feed.Input{From: shared(t, tt.from)}, feed.State{})
+		got, bad, _, err := collect(t, tt.source, feed.Input{From: feedtest.Shared(t, tt.from)}, feed.State{})
 		if err != nil || len(bad) > 0 {
 			t.Errorf("%s: %v %v", tt.from, err, bad)
 			continue
@@ -165,7 +113,7 @@ func TestSamples(t *testing.T) {
 }
 
 func TestRecord(t *testing.T) {
-	got, _, _, err := collect(t, "bottlerocket", feed.Input{From: shared(t, "bottlerocket/sample/vuln-list-update/bottlerocket/updateinfo.xml.gz")}, feed.State{})
+	got, _, _, err := collect(t, "bottlerocket", feed.Input{From: feedtest.Shared(t, "bottlerocket/sample/vuln-list-update/bottlerocket/updateinfo.xml.gz")}, feed.State{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -192,7 +140,7 @@ func TestRecord(t *testing.T) {
 }
 
 func TestMoreOfSamples(t *testing.T) {
-	got, _, _, err := collect(t, "amazon", feed.Input{From: shared(t, "amazon/sample/vuls-data-update/root/updateinfo_2_kernel-5.15.xml.gz")}, feed.State{})
+	got, _, _, err := collect(t, "amazon", feed.Input{From: feedtest.Shared(t, "amazon/sample/vuls-data-update/root/updateinfo_2_kernel-5.15.xml.gz")}, feed.State{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,15 +149,15 @@ func TestMoreOfSamples(t *testing.T) {
 		!a.Modified.Equal(time.Date(2022, 11, 17, 19, 23, 0, 0, time.UTC)) {
 		t.Errorf("%+v", a)
 	}
-	got, _, _, err = collect(t, "almalinux-errata", feed.Input{From: shared(t, "almalinux/sample/vuln-list-update/alma/errata.json")}, feed.State{})
+	got, _, _, err = collect(t, "almalinux-errata", feed.Input{From: feedtest.Shared(t, "almalinux/sample/vuln-list-update/alma/errata.json")}, feed.State{})
 	if err != nil || got["ALSA-2021:3253"].URL != "https://errata.almalinux.org/8/ALSA-2021-3253.html" || !slices.Equal(got["ALSA-2021:3253"].Upstream, []string{"CVE-2021-3246"}) {
 		t.Errorf("%v %+v", err, got["ALSA-2021:3253"])
 	}
-	got, _, _, err = collect(t, "fedora", feed.Input{From: shared(t, "fedora/sample/vuls-data-update/updateinfo/happy/archive/fedora/linux/updates/38/Modular/x86_64/repodata/5018295245e031a2d51db78a23935461d067cdbc1b6e43d8575983c5f6893252-updateinfo.xml.xz")}, feed.State{})
+	got, _, _, err = collect(t, "fedora", feed.Input{From: feedtest.Shared(t, "fedora/sample/vuls-data-update/updateinfo/happy/archive/fedora/linux/updates/38/Modular/x86_64/repodata/5018295245e031a2d51db78a23935461d067cdbc1b6e43d8575983c5f6893252-updateinfo.xml.xz")}, feed.State{})
 	if err != nil || !slices.Equal(got["FEDORA-MODULAR-2024-deafa21e1d"].Upstream, []string{"CVE-2024-24989", "CVE-2024-24990"}) { // named in the titles of bugs
 		t.Errorf("%v %+v", err, got)
 	}
-	got, _, _, err = collect(t, "rocky-errata", feed.Input{From: shared(t, "rocky/sample/vuls-data-update/errata/happy")}, feed.State{})
+	got, _, _, err = collect(t, "rocky-errata", feed.Input{From: feedtest.Shared(t, "rocky/sample/vuls-data-update/errata/happy")}, feed.State{})
 	if a := got["RLSA-2025:21816"]; err != nil || len(a.Severities) != 2 || a.Severities[1].Score != 7.5 || !slices.Equal(a.CWEs, []string{"CWE-770"}) {
 		t.Errorf("%v %+v", err, a)
 	}
@@ -231,11 +179,11 @@ func TestBroken(t *testing.T) {
 		{"bottlerocket", "bottlerocket/sample/vuln-list-update/bottlerocket/invalid_xml.gz"},
 		{"bottlerocket", "bottlerocket/sample/vuln-list-update/bottlerocket/updateinfo_invalid.xml.gz"},
 	} {
-		if got, bad, _, err := collect(t, f.source, feed.Input{From: shared(t, f.from)}, feed.State{}); err == nil {
+		if got, bad, _, err := collect(t, f.source, feed.Input{From: feedtest.Shared(t, f.from)}, feed.State{}); err == nil {
 			t.Errorf("%s was read: %v %v", f.from, got, bad)
 		}
 	}
-	got, bad, _, err := collect(t, "rocky-errata", feed.Input{From: shared(t, "rocky/sample/vuls-data-update/updateinfo/badid")}, feed.State{})
+	got, bad, _, err := collect(t, "rocky-errata", feed.Input{From: feedtest.Shared(t, "rocky/sample/vuls-data-update/updateinfo/badid")}, feed.State{})
 	if err != nil || len(got) > 0 || len(bad) != 1 {
 		t.Error(got, bad, err)
 	}
@@ -254,15 +202,7 @@ const small = `<updates><update type="security"><id>RLSA-2024:1</id><issued date
 <update type="bugfix"><id>RLBA-2024:2</id></update><update type="security"><id>bad id</id></update></updates>`
 
 func TestMerge(t *testing.T) {
-	dir := t.TempDir()
-	for _, arch := range []string{"x86_64", "s390x"} {
-		if err := os.MkdirAll(filepath.Join(dir, arch), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, arch, "updateinfo.xml"), []byte(strings.ReplaceAll(small, "x86_64", arch)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := feedtest.Folder(t, map[string]string{"x86_64/updateinfo.xml": small, "s390x/updateinfo.xml": strings.ReplaceAll(small, "x86_64", "s390x")})
 	got, bad, _, err := collect(t, "rocky-errata", feed.Input{From: dir}, feed.State{})
 	if err != nil || len(got) != 1 || len(bad) != 6 { // for each file: no name, no release, no identifier
 		t.Fatal(got, bad, err)
@@ -282,17 +222,12 @@ func TestMerge(t *testing.T) {
 	}
 	// The checksum of the content.
 	for sum, ok := range map[string]bool{fmt.Sprintf("%x", sha256.Sum256([]byte(small))): true, strings.Repeat("0", 64): false} {
-		dir := t.TempDir()
-		if err := os.Mkdir(filepath.Join(dir, "repodata"), 0o700); err != nil {
-			t.Fatal(err)
-		}
 		meta := `<repomd><data type="updateinfo"><open-checksum type="sha256">` + sum + `</open-checksum><location href="repodata/1-updateinfo.xml.gz"/></data></repomd>`
 		var b bytes.Buffer
 		z := gzip.NewWriter(&b)
 		io.WriteString(z, small)
 		z.Close()
-		os.WriteFile(filepath.Join(dir, "repodata", "1-updateinfo.xml.gz"), b.Bytes(), 0o600)
-		os.WriteFile(filepath.Join(dir, "repodata", "repomd.xml"), []byte(meta), 0o600)
+		dir := feedtest.Folder(t, map[string]string{"repodata/1-updateinfo.xml.gz": b.String(), "repodata/repomd.xml": meta})
 		if _, _, _, err := collect(t, "rocky-errata", feed.Input{From: dir}, feed.State{}); (err == nil) != ok {
 			t.Errorf("checksum %s: %v", sum, err)
 		}
@@ -356,15 +291,15 @@ func TestNetwork(t *testing.T) {
 	if err := n.fedora(); err != nil || len(n.wanted) != 1 {
 		t.Fatal(err, n.wanted)
 	}
-	c := &collection{p: source(t, "fedora").(Source).p, updates: map[string]*merged{}, text: map[string]string{}, bad: func(string, error) {}}
+	c := &collection{p: feedtest.Source(t, Sources(), "fedora").(Source).p, updates: map[string]*merged{}, text: map[string]string{}, bad: func(string, error) {}}
 	if err := n.read(c); err != nil || len(c.updates) != 1 {
 		t.Error(err, c.updates)
 	}
-	topics, err := readExtras(openFile(t, shared(t, "amazon/sample/vuls-data-update/root/extras-catalog_valid.json")))
+	topics, err := readExtras(openFile(t, feedtest.Shared(t, "amazon/sample/vuls-data-update/root/extras-catalog_valid.json")))
 	if err != nil || len(topics) != 2 || !slices.Contains(topics, "kernel-5.15") {
 		t.Error(topics, err)
 	}
-	if _, err := readExtras(openFile(t, shared(t, "amazon/sample/vuls-data-update/root/extras-catalog_invalid.json"))); err == nil {
+	if _, err := readExtras(openFile(t, feedtest.Shared(t, "amazon/sample/vuls-data-update/root/extras-catalog_invalid.json"))); err == nil {
 		t.Error("the invalid catalogue was read")
 	}
 }
@@ -431,7 +366,7 @@ func BenchmarkXML(b *testing.B) {
 	text.WriteString("</updates>")
 	b.SetBytes(int64(text.Len()))
 	for b.Loop() {
-		c := &collection{p: source(b, "rocky-errata").(Source).p, updates: map[string]*merged{}, text: map[string]string{}, bad: func(string, error) {}}
+		c := &collection{p: feedtest.Source(b, Sources(), "rocky-errata").(Source).p, updates: map[string]*merged{}, text: map[string]string{}, bad: func(string, error) {}}
 		if err := c.file("x.xml", strings.NewReader(text.String())); err != nil {
 			b.Fatal(err)
 		}
