@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"hash"
 	"slices"
 )
 
@@ -14,24 +15,26 @@ import (
 func Encode(b *Bundle) ([]byte, error) {
 	var w writer
 	w.bundle(b)
-	return w.out.Bytes(), w.err
+	return w.out, w.err
 }
 
 // Digest is the SHA-256 of what [Encode] writes, "sha256:" and hexadecimal
 // digits.
 func Digest(b *Bundle) (string, error) {
-	data, err := Encode(b)
-	if err != nil {
-		return "", err
+	w := writer{sum: sha256.New()}
+	w.bundle(b)
+	w.sum.Write(w.out)
+	if w.err != nil {
+		return "", w.err
 	}
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:]), nil
+	return "sha256:" + hex.EncodeToString(w.sum.Sum(nil)), nil
 }
 
 // writer writes JSON without reflection: bundles may be large, and are
 // written for every digest.
 type writer struct {
-	out   bytes.Buffer
+	out   []byte
+	sum   hash.Hash // not nil: gets what is written, piece by piece
 	comma bool
 	err   error
 	words
@@ -40,35 +43,37 @@ type writer struct {
 
 func (w *writer) sep() {
 	if w.comma {
-		w.out.WriteByte(',')
+		w.out = append(w.out, ',')
 	}
 	w.comma = true
 }
 
-func (w *writer) open(c byte)  { w.out.WriteByte(c); w.comma = false }
-func (w *writer) close(c byte) { w.out.WriteByte(c); w.comma = true }
+func (w *writer) open(c byte)  { w.out = append(w.out, c); w.comma = false }
+func (w *writer) close(c byte) { w.out = append(w.out, c); w.comma = true }
 
 func (w *writer) key(name string) {
 	w.sep()
-	w.quote(name)
-	w.out.WriteByte(':')
+	w.out = append(w.out, '"')
+	w.out = append(w.out, name...)
+	w.out = append(w.out, '"', ':')
 }
 
 func (w *writer) quote(s string) {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
-			enc := json.NewEncoder(&w.out)
+			var b bytes.Buffer
+			enc := json.NewEncoder(&b)
 			enc.SetEscapeHTML(false)
 			if err := enc.Encode(s); err != nil {
 				w.err = err
 			}
-			w.out.Truncate(w.out.Len() - 1) // the newline
+			w.out = append(w.out, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
 			return
 		}
 	}
-	w.out.WriteByte('"')
-	w.out.WriteString(s)
-	w.out.WriteByte('"')
+	w.out = append(w.out, '"')
+	w.out = append(w.out, s...)
+	w.out = append(w.out, '"')
 }
 
 func (w *writer) text(name, value string) {
@@ -106,10 +111,13 @@ func (w *writer) extra(e Extra) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		w.key(name)
-		if err := json.Compact(&w.out, e[name]); err != nil {
+		w.sep()
+		w.quote(name)
+		var b bytes.Buffer
+		if err := json.Compact(&b, e[name]); err != nil {
 			w.err = err
 		}
+		w.out = append(append(w.out, ':'), b.Bytes()...)
 	}
 }
 
@@ -121,6 +129,10 @@ func list[T any](w *writer, name string, items []T, f func(*T)) {
 		w.open('{')
 		f(&items[i])
 		w.close('}')
+		if w.sum != nil && len(w.out) > 32<<10 {
+			w.sum.Write(w.out)
+			w.out = w.out[:0]
+		}
 	}
 	w.close(']')
 }
@@ -143,7 +155,7 @@ func (w *writer) bundle(b *Bundle) {
 	list(w, w.denied, b.Denied, w.imageRule)
 	if w.two && b.LastUpdated != nil {
 		w.key("last_updated")
-		w.out.Write(b.LastUpdated)
+		w.out = append(w.out, b.LastUpdated...)
 	}
 	w.extra(b.Extra)
 	w.close('}')
@@ -242,5 +254,5 @@ func marshal(f Format, write func(w *writer)) json.RawMessage {
 	w.open('{')
 	write(&w)
 	w.close('}')
-	return w.out.Bytes()
+	return w.out
 }

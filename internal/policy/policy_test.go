@@ -3,6 +3,8 @@ package policy
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -333,6 +335,10 @@ func TestRoundTrip(t *testing.T) {
 		out, err := Encode(b)
 		if err != nil {
 			t.Fatal(err)
+		}
+		sum := sha256.Sum256(out)
+		if got, err := Digest(b); err != nil || got != "sha256:"+hex.EncodeToString(sum[:]) {
+			t.Errorf("%s: digest %s, %v, is not that of what is written", name, got, err)
 		}
 		again := mustDecode(t, string(out))
 		if d := cmp.Diff(b, again); d != "" {
