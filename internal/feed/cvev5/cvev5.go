@@ -147,24 +147,15 @@ func changes(ctx context.Context, c *feed.Client, log string, since time.Time) (
 
 // reader turns records into items.
 type reader struct {
-	yield   func(feed.Item, error) bool
-	seen    map[string]struct{}
-	stopped bool
+	*feed.Output
+	seen map[string]struct{}
 }
 
 func (r *reader) items(read func() error) iter.Seq2[feed.Item, error] {
-	return func(yield func(feed.Item, error) bool) {
-		r.yield = yield
-		if err := read(); err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
+	return feed.Items(func(out *feed.Output) error {
+		r.Output = out
+		return read()
+	})
 }
 
 // records fetches records one by one from the folder at base.
@@ -181,7 +172,7 @@ func (r *reader) records(ctx context.Context, c *feed.Client, base string, ids [
 		if err != nil {
 			return err
 		}
-		if r.record(id, raw); r.stopped {
+		if r.record(id, raw); r.Over() {
 			return nil
 		}
 	}
@@ -192,62 +183,52 @@ func (r *reader) records(ctx context.Context, c *feed.Client, base string, ids [
 func (r *reader) members(members iter.Seq2[feed.Member, error], next *feed.State) error {
 	found, all := false, 0
 	var buf []byte
-	for m, err := range members {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	err := r.Each(members, func(m feed.Member) (err error) {
 		base := path.Base(m.Name)
 		all++
 		if base != "delta.json" && (!strings.HasPrefix(base, "CVE-") || !strings.HasSuffix(base, ".json")) {
-			continue
+			return nil
 		}
 		buf, err = m.Bytes(buf, maxFile)
 		if limit := (*feed.LimitError)(nil); errors.As(err, &limit) {
-			r.bad(m.Name, err)
-			continue
+			r.Bad(m.Name, err)
+			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
+			return err
 		}
 		if base == "delta.json" {
 			var e change
 			if err := json.Unmarshal(buf, &e); err == nil && !e.Time.IsZero() {
 				next.Published, next.Revision = e.Time.UTC(), e.Time.UTC().Format(time.RFC3339)
 			}
-			continue
-		}
-		found = true
-		if r.record(m.Name, buf); r.stopped {
 			return nil
 		}
+		found = true
+		r.record(m.Name, buf)
+		return nil
+	})
+	if err == nil && !found {
+		err = fmt.Errorf("there is no record CVE-….json among %d files", all)
 	}
-	if !found {
-		return fmt.Errorf("there is no record CVE-….json among %d files", all)
-	}
-	return nil
+	return err
 }
 
 func (r *reader) record(name string, raw []byte) {
 	var d document
 	if err := json.Unmarshal(raw, &d); err != nil {
-		r.bad(name, err)
+		r.Bad(name, err)
 		return
 	}
 	a, err := d.advisory()
 	if err != nil {
-		r.bad(name, err)
+		r.Bad(name, err)
 		return
 	}
 	if _, twice := r.seen[a.ID]; twice {
-		r.bad(name, fmt.Errorf("another file is about %s too", a.ID))
+		r.Bad(name, fmt.Errorf("another file is about %s too", a.ID))
 		return
 	}
 	r.seen[a.ID] = struct{}{}
-	if !r.yield(feed.Item{Advisory: a}, nil) {
-		r.stopped = true
-	}
+	r.Yield(feed.Item{Advisory: a}, nil)
 }

@@ -2,12 +2,10 @@ package cvev5
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,54 +14,9 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
-
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
-type result struct {
-	advisories map[string]*advisory.Advisory
-	order      []string
-	bad        []string
-	err        error
-	update     *feed.Update
-}
-
-func fetch(t testing.TB, s List, in feed.Input, state feed.State) (r result) {
-	t.Helper()
-	r.advisories = map[string]*advisory.Advisory{}
-	if r.update, r.err = s.Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			if r.advisories[it.Advisory.ID] != nil {
-				t.Errorf("%s comes twice", it.Advisory.ID)
-			}
-			r.advisories[it.Advisory.ID] = it.Advisory
-			r.order = append(r.order, it.Advisory.ID)
-		}
-	}
-	return r
-}
 
 // line writes what matters of an advisory in one line.
 func line(a *advisory.Advisory) string {
@@ -107,9 +60,9 @@ func describe(f *advisory.Affected) string {
 // 22 single records and an archive with four; the values are read off the files
 // by hand.
 func TestSamples(t *testing.T) {
-	got := fetch(t, List{}, feed.Input{From: shared(t, "cve-v5/sample")}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 26 {
-		t.Fatalf("%d records, %q, %v; want 26", len(got.order), got.bad, got.err)
+	got := feedtest.Fetch(t, List{}, feed.Input{From: feedtest.Shared(t, "cve-v5/sample")}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.Order) != 26 {
+		t.Fatalf("%d records, %q, %v; want 26", len(got.Order), got.Bad, got.Err)
 	}
 	for id, want := range map[string]string{
 		"CVE-2016-15012": "CVSS_V3 5.5 medium vuldb; CVSS_V3 5.5 medium vuldb; CVSS_V2 5.2 medium vuldb; CWE-89",
@@ -126,21 +79,21 @@ func TestSamples(t *testing.T) {
 		"CVE-2025-21631": "CVSS_V3 7.8 high cisa-adp; CWE-416",
 		"CVE-2022-0001":  "",
 	} {
-		if d := cmp.Diff(want, line(got.advisories[id])); d != "" {
+		if d := cmp.Diff(want, line(got.Advisories[id])); d != "" {
 			t.Errorf("%s (-want +got):\n%s", id, d)
 		}
 	}
-	a := got.advisories["CVE-2021-44228"]
+	a := got.Advisories["CVE-2021-44228"]
 	if a.Summary != "Apache Log4j2 JNDI features do not protect against attacker controlled LDAP and other JNDI related endpoints" ||
 		!strings.HasPrefix(a.Details, "Apache Log4j2 2.0-beta9 through 2.15.0") || !strings.HasSuffix(a.Details, "CISA-ADP: automatable yes, exploitation active, technical impact total.") ||
 		!a.Published.Equal(time.Date(2021, 12, 10, 0, 0, 0, 0, time.UTC)) || !a.Modified.Equal(time.Date(2025, 2, 4, 14, 25, 37, 215e6, time.UTC)) {
 		t.Errorf("%+v", a)
 	}
-	red := got.advisories["CVE-2024-2002"].Severities
+	red := got.Advisories["CVE-2024-2002"].Severities
 	if len(red) < 2 || red[0] != (advisory.Severity{Source: "redhat", Type: "LABEL", Label: advisory.Medium, Raw: "Moderate"}) || red[1].Score != 7.5 {
 		t.Errorf("%+v", red)
 	}
-	if got.update.State.Published.IsZero() {
+	if got.Update.State.Published.IsZero() {
 		t.Error("the archive's moment is not known")
 	}
 }
@@ -187,8 +140,7 @@ func TestClaims(t *testing.T) {
 const rejected = `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2024-0001","state":"REJECTED","datePublished":"2024-01-01T00:00:00.000Z","dateRejected":"2024-02-03T00:00:00.000Z"},"containers":{"cna":{"providerMetadata":{"shortName":"x"},"rejectedReasons":[{"lang":"en","value":"A duplicate."}],"replacedBy":["CVE-2024-0002"]}}}`
 
 func TestBad(t *testing.T) {
-	dir := t.TempDir()
-	for name, content := range map[string]string{
+	dir := feedtest.Folder(t, map[string]string{
 		"cves/2024/0xxx/CVE-2024-0001.json": rejected,
 		"cves/2024/1xxx/CVE-2024-1001.json": `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2024-1001","state":"RESERVED"}}`,
 		"cves/2024/1xxx/CVE-2024-1002.json": `{"data_type":"CVE","data_version":"4.0"}`,
@@ -196,28 +148,25 @@ func TestBad(t *testing.T) {
 		"cves/2024/1xxx/CVE-2024-1004.json": strings.ReplaceAll(rejected, "CVE-2024-0001", "nothing"),
 		"other/CVE-2024-0001.json":          rejected,
 		"cves/deltaLog.json":                `[`,
-	} {
-		os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o755)
-		os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644)
-	}
-	got := fetch(t, List{}, feed.Input{From: dir}, feed.State{})
-	if got.err != nil || len(got.order) != 1 || len(got.bad) != 5 {
-		t.Fatalf("%v %q %v", got.order, got.bad, got.err)
+	})
+	got := feedtest.Fetch(t, List{}, feed.Input{From: dir}, feed.State{})
+	if got.Err != nil || len(got.Order) != 1 || len(got.Bad) != 5 {
+		t.Fatalf("%v %q %v", got.Order, got.Bad, got.Err)
 	}
 	want := &advisory.Advisory{
 		Source: "cve", ID: "CVE-2024-0001", URL: "https://www.cve.org/CVERecord?id=CVE-2024-0001", Related: []string{"CVE-2024-0002"}, Details: "A duplicate.",
 		Published: time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), Withdrawn: time.Date(2024, 2, 3, 0, 0, 0, 0, time.UTC),
 	}
-	if d := cmp.Diff(want, got.advisories["CVE-2024-0001"]); d != "" {
+	if d := cmp.Diff(want, got.Advisories["CVE-2024-0001"]); d != "" {
 		t.Error(d)
 	}
-	if got := fetch(t, List{}, feed.Input{From: t.TempDir()}, feed.State{}); got.err == nil {
+	if got := feedtest.Fetch(t, List{}, feed.Input{From: t.TempDir()}, feed.State{}); got.Err == nil {
 		t.Error("an empty folder was taken")
 	}
 }
 
 func TestChanges(t *testing.T) {
-	name := shared(t, "cve-v5/sample/vuls-data-update/cve/v5/cvelistV5-main.tar.gz")
+	name := feedtest.Shared(t, "cve-v5/sample/vuls-data-update/cve/v5/cvelistV5-main.tar.gz")
 	asked := 0
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
@@ -237,20 +186,20 @@ func TestChanges(t *testing.T) {
 	defer s.Close()
 	in := feed.Input{URL: s.URL + "/main.tar.gz", Client: &feed.Client{Tries: 1}}
 	l := List{log: s.URL + "/cves/deltaLog.json"}
-	got := fetch(t, l, in, feed.State{})
-	if got.err != nil || len(got.order) != 4 || !got.update.Whole || got.update.State.Published.IsZero() {
-		t.Fatalf("%v %v", got.order, got.err)
+	got := feedtest.Fetch(t, l, in, feed.State{})
+	if got.Err != nil || len(got.Order) != 4 || !got.Update.Whole || got.Update.State.Published.IsZero() {
+		t.Fatalf("%v %v", got.Order, got.Err)
 	}
-	got = fetch(t, l, in, got.update.State)
-	if got.err != nil || len(got.order) != 1 || asked != 1 || got.update.Whole || got.update.State.Revision != "2030-01-02T00:00:00Z" {
-		t.Fatalf("%v %v %d", got.order, got.err, asked)
+	got = feedtest.Fetch(t, l, in, got.Update.State)
+	if got.Err != nil || len(got.Order) != 1 || asked != 1 || got.Update.Whole || got.Update.State.Revision != "2030-01-02T00:00:00Z" {
+		t.Fatalf("%v %v %d", got.Order, got.Err, asked)
 	}
-	if got = fetch(t, l, in, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Errorf("%v %v", got.order, got.err)
+	if got = feedtest.Fetch(t, l, in, got.Update.State); got.Err != nil || !got.Update.Unchanged {
+		t.Errorf("%v %v", got.Order, got.Err)
 	}
 	// The log does not reach back far enough: everything.
-	if got = fetch(t, l, in, feed.State{Published: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}); got.err != nil || !got.update.Whole || len(got.order) != 4 {
-		t.Errorf("%v %v", got.order, got.err)
+	if got = feedtest.Fetch(t, l, in, feed.State{Published: time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)}); got.Err != nil || !got.Update.Whole || len(got.Order) != 4 {
+		t.Errorf("%v %v", got.Order, got.Err)
 	}
 }
 
@@ -258,24 +207,24 @@ func FuzzRecord(f *testing.F) {
 	f.Add([]byte(rejected))
 	f.Add([]byte(`{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2024-0001","state":"PUBLISHED"},"containers":{"cna":{"affected":[{"packageURL":"pkg:npm/%40a/b","defaultStatus":"affected","versions":[{"version":"1","lessThan":"2.*","status":"affected","changes":[{"at":"1.5","status":"unaffected"}]}]}],"metrics":[{"cvssV3_1":{"vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H"}},{"other":{"type":"ssvc","content":{"options":[{"a":"b"}]}}}]}}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := &reader{seen: map[string]struct{}{}, yield: func(it feed.Item, err error) bool {
+		r := &reader{seen: map[string]struct{}{}, Output: feed.NewOutput(func(it feed.Item, err error) bool {
 			if err == nil && !advisory.IsCVE(it.Advisory.ID) {
 				t.Errorf("%+v", it.Advisory)
 			}
 			return true
-		}}
+		})}
 		r.record("x", b)
 	})
 }
 
 func BenchmarkRecord(b *testing.B) {
-	raw, err := os.ReadFile(shared(b, "cve-v5/sample/osv.dev/CVE-2021-44228.json"))
+	raw, err := os.ReadFile(feedtest.Shared(b, "cve-v5/sample/osv.dev/CVE-2021-44228.json"))
 	if err != nil {
 		b.Fatal(err)
 	}
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		r := &reader{seen: map[string]struct{}{}, yield: func(feed.Item, error) bool { return true }}
+		r := &reader{seen: map[string]struct{}{}, Output: feed.NewOutput(func(feed.Item, error) bool { return true })}
 		r.record("x", raw)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"net/url"
 	"path"
 	"slices"
@@ -53,14 +55,9 @@ func (s Products) Fetch(ctx context.Context, in feed.Input, state feed.State) (*
 		return u, nil
 	}
 	address := cmp.Or(in.URL, s.Info().URL)
-	d, err := in.Client.Get(ctx, address, feed.Conditional{ETag: state.ETag, LastModified: state.LastModified, MaxBytes: 256 << 20})
-	if err != nil {
-		return nil, err
-	}
-	u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-	if d.NotModified {
-		u.State.Revision, u.State.Published = state.Revision, state.Published
-		return &feed.Update{Unchanged: true, State: u.State}, d.Close()
+	u, d, err := in.Latest(ctx, address, state, feed.Conditional{MaxBytes: 256 << 20})
+	if d == nil {
+		return u, err
 	}
 	u.Items = items(func(r *reader) error {
 		defer d.Close()
@@ -87,25 +84,15 @@ func (s Products) Fetch(ctx context.Context, in feed.Input, state feed.State) (*
 
 // reader turns files and answers into items.
 type reader struct {
-	yield       func(feed.Item, error) bool
-	stopped     bool
+	*feed.Output
 	seen        map[string]bool     // product and cycle
 	identifiers map[string][]string // by product, of version 0
 }
 
-func items(read func(*reader) error) func(func(feed.Item, error) bool) {
-	return func(yield func(feed.Item, error) bool) {
-		r := &reader{yield: yield, seen: map[string]bool{}, identifiers: map[string][]string{}}
-		if err := read(r); err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
+func items(read func(*reader) error) iter.Seq2[feed.Item, error] {
+	return feed.Items(func(out *feed.Output) error {
+		return read(&reader{Output: out, seen: map[string]bool{}, identifiers: map[string][]string{}})
+	})
 }
 
 // files goes through a folder twice: identifiers stand in a file of their own,
@@ -144,39 +131,21 @@ func (r *reader) files(ctx context.Context, from string, next *feed.State) error
 	if err == nil && !found {
 		err = errors.New("there is no product")
 	}
-	missing := make([]string, 0, len(expected))
-	for name := range expected {
-		missing = append(missing, name)
-	}
-	slices.Sort(missing)
-	for _, name := range missing {
-		r.bad(name, errors.New("the list names this product, but there is no file of it"))
+	for _, name := range slices.Sorted(maps.Keys(expected)) {
+		r.Bad(name, errors.New("the list names this product, but there is no file of it"))
 	}
 	return err
 }
 
 // each calls f for every JSON file until it fails or nobody wants more.
 func (r *reader) each(ctx context.Context, from string, f func(m feed.Member, name string) error) error {
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
+	return r.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
 		name, ok := strings.CutSuffix(path.Base(m.Name), ".json")
 		if !ok {
-			continue
-		}
-		if err := f(m, name); err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if r.stopped {
 			return nil
 		}
-	}
-	return nil
+		return f(m, name)
+	})
 }
 
 func readNames(j *feed.JSONReader) ([]string, error) {
@@ -206,7 +175,7 @@ func (r *reader) readIdentifiers(m feed.Member) error {
 		var id struct{ Product, Type, ID string }
 		switch err := j.Decode(&id); {
 		case feed.IsJSONError(err):
-			r.bad(fmt.Sprintf("%s, entry %d", m.Name, i+1), err)
+			r.Bad(fmt.Sprintf("%s, entry %d", m.Name, i+1), err)
 		case err != nil:
 			return err
 		case id.Product != "" && id.ID != "":
@@ -237,7 +206,7 @@ func (r *reader) list(ctx context.Context, c *feed.Client, address string, j *fe
 	}
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, "/\\?#") || strings.HasPrefix(name, ".") {
-			r.bad(shorten(name), errors.New("it is no name of a product"))
+			r.Bad(shorten(name), errors.New("it is no name of a product"))
 			continue
 		}
 		d, err := c.Get(ctx, base.ResolveReference(&url.URL{Path: "./" + name + ".json"}).String(), feed.Conditional{MaxBytes: feed.MaxRecord})
@@ -249,7 +218,7 @@ func (r *reader) list(ctx context.Context, c *feed.Client, address string, j *fe
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", name, err)
 		}
-		if r.stopped {
+		if r.Over() {
 			return nil
 		}
 	}
@@ -323,7 +292,7 @@ func (r *reader) product(j *feed.JSONReader, name string) error {
 		var c cycle
 		switch err := j.Decode(&c); {
 		case feed.IsJSONError(err):
-			r.bad(fmt.Sprintf("%s, cycle %d", name, i+1), err)
+			r.Bad(fmt.Sprintf("%s, cycle %d", name, i+1), err)
 		case err != nil:
 			return err
 		default:
@@ -336,7 +305,7 @@ func (r *reader) product(j *feed.JSONReader, name string) error {
 				LTS: c.LTS.yes, Identifiers: identifiers,
 			})
 		}
-		if r.stopped {
+		if r.Over() {
 			return nil
 		}
 	}
@@ -370,7 +339,7 @@ func (r *reader) full(j *feed.JSONReader, next *feed.State) error {
 				if err := r.decodeProduct(j, i); err != nil {
 					return err
 				}
-				if r.stopped {
+				if r.Over() {
 					return nil
 				}
 			}
@@ -415,12 +384,12 @@ func (r *reader) decodeProduct(j *feed.JSONReader, i int) error {
 	err := j.Decode(&p)
 	switch {
 	case feed.IsJSONError(err):
-		r.bad(fmt.Sprintf("product %d", i+1), err)
+		r.Bad(fmt.Sprintf("product %d", i+1), err)
 		return nil
 	case err != nil:
 		return err
 	case p.Name == "":
-		r.bad(fmt.Sprintf("product %d", i+1), errors.New("it has no name"))
+		r.Bad(fmt.Sprintf("product %d", i+1), errors.New("it has no name"))
 		return nil
 	}
 	var ids []string
@@ -431,7 +400,7 @@ func (r *reader) decodeProduct(j *feed.JSONReader, i int) error {
 	for k, raw := range p.Releases {
 		var c release
 		if err := json.Unmarshal(raw, &c); err != nil {
-			r.bad(fmt.Sprintf("%s, release %d", shorten(p.Name), k+1), err)
+			r.Bad(fmt.Sprintf("%s, release %d", shorten(p.Name), k+1), err)
 			continue
 		}
 		out := &advisory.Cycle{
@@ -441,7 +410,7 @@ func (r *reader) decodeProduct(j *feed.JSONReader, i int) error {
 		if c.Latest != nil {
 			out.Latest = string(c.Latest.Name)
 		}
-		if r.give(out); r.stopped {
+		if r.give(out); r.Over() {
 			break
 		}
 	}
@@ -453,14 +422,12 @@ func (r *reader) give(c *advisory.Cycle) {
 	key := c.Product + "/" + c.Cycle
 	switch {
 	case c.Cycle == "":
-		r.bad(shorten(c.Product), errors.New("a release line has no name"))
+		r.Bad(shorten(c.Product), errors.New("a release line has no name"))
 	case r.seen[key]:
-		r.bad(shorten(key), errors.New("it is there twice"))
+		r.Bad(shorten(key), errors.New("it is there twice"))
 	default:
 		r.seen[key] = true
-		if !r.yield(feed.Item{Cycle: c}, nil) {
-			r.stopped = true
-		}
+		r.Yield(feed.Item{Cycle: c}, nil)
 	}
 }
 

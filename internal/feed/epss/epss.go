@@ -4,7 +4,6 @@ package epss
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,76 +47,43 @@ const (
 func (s Scores) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
 	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
 	if in.From != "" {
-		u.Items = func(yield func(feed.Item, error) bool) {
-			r := reader{yield: yield}
-			if err := r.files(ctx, in.From, &u.State); err != nil && !r.stopped {
-				yield(feed.Item{}, err)
-			}
-		}
+		u.Items = feed.Items(func(out *feed.Output) error { return reader{out}.files(ctx, in.From, &u.State) })
 		return u, nil
 	}
-	d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-	if err != nil {
-		return nil, err
+	u, d, err := in.Latest(ctx, s.Info().URL, state, feed.Conditional{})
+	if d == nil {
+		return u, err
 	}
-	u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-	if d.NotModified {
-		u.State.Revision, u.State.Published = state.Revision, state.Published
-		return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
+	u.Items = feed.Items(func(out *feed.Output) error {
 		defer d.Close()
-		r := reader{yield: yield}
 		body, err := d.Unpacked(feed.Limits{})
-		if err == nil {
-			defer body.Close()
-			if err = r.table(body, path.Base(d.URL), &u.State); err != nil {
-				err = fmt.Errorf("reading %s: %w", d.URL, err)
-			}
-		}
-		if err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
-}
-
-type reader struct {
-	yield   func(feed.Item, error) bool
-	stopped bool
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
-}
-
-func (r *reader) files(ctx context.Context, from string, next *feed.State) error {
-	found := false
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
 		if err != nil {
 			return err
 		}
+		defer body.Close()
+		if err := (reader{out}).table(body, path.Base(d.URL), &u.State); err != nil {
+			return fmt.Errorf("reading %s: %w", d.URL, err)
+		}
+		return nil
+	})
+	return u, nil
+}
+
+type reader struct{ *feed.Output }
+
+func (r reader) files(ctx context.Context, from string, next *feed.State) error {
+	found := false
+	err := r.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
 		if ext := path.Ext(m.Name); ext != ".csv" && ext != "" {
-			continue
-		}
-		found = true
-		if err := r.table(m, m.Name, next); err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if r.stopped {
 			return nil
 		}
+		found = true
+		return r.table(m, m.Name, next)
+	})
+	if err == nil && !found {
+		err = errors.New("there is no table of scores")
 	}
-	if !found {
-		return errors.New("there is no table of scores")
-	}
-	return nil
+	return err
 }
 
 var dayInName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:^|\D)(\d{4}-\d\d-\d\d)(?:\D|$)`) })
@@ -150,7 +116,7 @@ func (h *head) comment(line string) error {
 }
 
 // table reads one day's scores.
-func (r *reader) table(in io.Reader, name string, next *feed.State) error {
+func (r reader) table(in io.Reader, name string, next *feed.State) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, maxLine), maxLine)
 	var h head
@@ -194,14 +160,12 @@ func (r *reader) table(in io.Reader, name string, next *feed.State) error {
 			}
 			e, err := row(string(line), h.third)
 			if err != nil {
-				r.bad(fmt.Sprintf("%s, line %d", name, n), err)
+				r.Bad(fmt.Sprintf("%s, line %d", name, n), err)
 			} else {
 				e.Date = h.day
-				if !r.yield(feed.Item{EPSS: e}, nil) {
-					r.stopped = true
-				}
+				r.Yield(feed.Item{EPSS: e}, nil)
 			}
-			if r.stopped {
+			if r.Over() {
 				return nil
 			}
 		}

@@ -167,12 +167,12 @@ func FuzzTable(f *testing.F) {
 	f.Add("#model_version:v2023.03.01,score_date:2025-02-20T00:00:00+0000\ncve,epss,percentile\nCVE-1999-0001,0.00383,0.73075\n")
 	f.Add("cve,epss\nCVE-2020-5902,0.65117\n")
 	f.Fuzz(func(t *testing.T, s string) {
-		r := reader{yield: func(it feed.Item, err error) bool {
+		r := reader{Output: feed.NewOutput(func(it feed.Item, err error) bool {
 			if e := it.EPSS; err == nil && (!advisory.IsCVE(e.ID) || !(e.Score >= 0 && e.Score <= 1) || !(e.Percentile >= 0 && e.Percentile <= 1) || e.Date.IsZero()) {
 				t.Errorf("%+v", e)
 			}
 			return true
-		}}
+		})}
 		r.table(strings.NewReader(s), "epss_scores-2021-04-14.csv", &feed.State{})
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"strings"
 	"time"
@@ -39,75 +40,42 @@ const maxEntries = 1_000_000
 
 // Fetch implements [feed.Source]. From is the JSON or CSV file, or a folder or
 // archive with one of them; where both are, the JSON is read.
-func (s Catalog) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			u.State.Revision, u.State.Published = state.Revision, state.Published
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = func(yield func(feed.Item, error) bool) {
-		defer done()
-		c := catalog{seen: map[string]bool{}, yield: yield}
-		if err := c.members(members, &u.State); err != nil && !c.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-	return u, nil
+func (s Catalog) Fetch(ctx context.Context, in feed.Input, state feed.State) (u *feed.Update, err error) {
+	u, err = in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		c := catalog{seen: map[string]bool{}, Output: out}
+		return c.members(members, &u.State)
+	})
+	return u, err
 }
 
 // catalog reads one catalogue.
 type catalog struct {
-	yield   func(feed.Item, error) bool
-	seen    map[string]bool
-	stopped bool
+	*feed.Output
+	seen map[string]bool
 }
 
 // members reads the JSON, or failing that the CSV. The CSV, which is small and
 // comes first by name, is held until it is known that there is no JSON.
-func (c *catalog) members(members func(func(feed.Member, error) bool), next *feed.State) error {
+func (c *catalog) members(members iter.Seq2[feed.Member, error], next *feed.State) error {
 	var table []byte
 	tableName, read := "", ""
-	for m, err := range members {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			c.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if path.Ext(m.Name) == ".csv" && tableName == "" {
+	err := c.Each(members, func(m feed.Member) (err error) {
+		switch ext := path.Ext(m.Name); {
+		case ext == ".csv" && tableName == "":
 			tableName = m.Name
-			if table, err = m.Bytes(nil, feed.MaxRecord); err != nil {
-				return fmt.Errorf("reading %s: %w", m.Name, err)
-			}
-			continue
-		}
-		if ext := path.Ext(m.Name); ext != ".json" && ext != "" {
-			continue
-		}
-		if read != "" {
-			return fmt.Errorf("both %s and %s are there; one of them must be named", read, m.Name)
+			table, err = m.Bytes(nil, feed.MaxRecord)
+			return err
+		case ext != ".json" && ext != "":
+			return nil
+		case read != "":
+			return fmt.Errorf("%s is there too; one of them must be named", read)
 		}
 		read = m.Name
-		if err := c.json(m, next); err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if c.stopped {
-			return nil
-		}
-	}
+		return c.json(m, next)
+	})
 	switch {
-	case read != "":
-		return nil
+	case err != nil || read != "" || c.Over():
+		return err
 	case tableName == "":
 		return errors.New("there is no catalogue, JSON or CSV")
 	}
@@ -115,12 +83,6 @@ func (c *catalog) members(members func(func(feed.Member, error) bool), next *fee
 		return fmt.Errorf("reading %s: %w", tableName, err)
 	}
 	return nil
-}
-
-func (c *catalog) bad(record string, err error) {
-	if !c.stopped && !c.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		c.stopped = true
-	}
 }
 
 // entry is one vulnerability, as both forms name its fields.
@@ -165,13 +127,13 @@ func (c *catalog) json(r io.Reader, next *feed.State) error {
 				var e entry
 				switch err := in.Decode(&e); {
 				case feed.IsJSONError(err):
-					c.bad(fmt.Sprintf("entry %d", i+1), err)
+					c.Bad(fmt.Sprintf("entry %d", i+1), err)
 				case err != nil:
 					return err
 				default:
 					c.give(&e, fmt.Sprintf("entry %d", i+1))
 				}
-				if c.stopped {
+				if c.Over() {
 					return nil
 				}
 			}
@@ -187,7 +149,7 @@ func (c *catalog) json(r io.Reader, next *feed.State) error {
 		return err
 	}
 	if count >= 0 && count != entries {
-		c.bad("the catalogue", fmt.Errorf("it announces %d entries and has %d", count, entries))
+		c.Bad("the catalogue", fmt.Errorf("it announces %d entries and has %d", count, entries))
 	}
 	return nil
 }
@@ -217,7 +179,7 @@ func (c *catalog) csv(table string) error {
 		line, _ := in.FieldPos(0)
 		where := fmt.Sprintf("line %d", line)
 		if len(row) != len(header) {
-			c.bad(where, fmt.Errorf("it has %d fields, not %d", len(row), len(header)))
+			c.Bad(where, fmt.Errorf("it has %d fields, not %d", len(row), len(header)))
 			continue
 		}
 		field := func(name string) string {
@@ -231,7 +193,7 @@ func (c *catalog) csv(table string) error {
 			Added: field("dateAdded"), Action: field("requiredAction"), Due: field("dueDate"),
 			Ransomware: field("knownRansomwareCampaignUse"), Notes: field("notes"),
 		}, where)
-		if c.stopped {
+		if c.Over() {
 			return nil
 		}
 	}
@@ -243,23 +205,21 @@ func (c *catalog) give(e *entry, where string) {
 	due, err2 := date(e.Due)
 	switch {
 	case !advisory.IsCVE(id):
-		c.bad(where, fmt.Errorf("%q is no CVE identifier", id[:min(len(id), 80)]))
+		c.Bad(where, fmt.Errorf("%q is no CVE identifier", id[:min(len(id), 80)]))
 		return
 	case c.seen[id]:
-		c.bad(id, errors.New("it is there twice"))
+		c.Bad(id, errors.New("it is there twice"))
 		return
 	case err1 != nil || err2 != nil:
-		c.bad(id, cmp.Or(err1, err2))
+		c.Bad(id, cmp.Or(err1, err2))
 		return
 	}
 	c.seen[id] = true
-	if !c.yield(feed.Item{Exploited: &advisory.Exploited{
+	c.Yield(feed.Item{Exploited: &advisory.Exploited{
 		Source: "kev", ID: id, Added: added, Due: due, Ransomware: strings.EqualFold(strings.TrimSpace(e.Ransomware), "known"),
 		Vendor: strings.TrimSpace(e.Vendor), Product: strings.TrimSpace(e.Product), Name: strings.TrimSpace(e.Name),
 		Action: strings.TrimSpace(e.Action), Notes: strings.TrimSpace(e.Notes),
-	}}, nil) {
-		c.stopped = true
-	}
+	}}, nil)
 }
 
 // date reads a day; "" is none.

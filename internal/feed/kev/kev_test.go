@@ -170,12 +170,12 @@ func FuzzCatalog(f *testing.F) {
 	f.Add([]byte(`{"title":"CISA Catalog of Known Exploited Vulnerabilities","catalogVersion":"2022.05.13","dateReleased":"2022-05-13T19:57:27.2727Z","count":1,"vulnerabilities":[{"cveID":"CVE-2014-0160","dateAdded":"2022-05-04","dueDate":"2022-05-25"}]}`))
 	f.Add([]byte("cveID,vendorProject,dateAdded\nCVE-2025-32756,Fortinet,2025-05-14\n"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		c := catalog{seen: map[string]bool{}, yield: func(it feed.Item, err error) bool {
+		c := catalog{seen: map[string]bool{}, Output: feed.NewOutput(func(it feed.Item, err error) bool {
 			if err == nil && !advisory.IsCVE(it.Exploited.ID) {
 				t.Errorf("%+v", it.Exploited)
 			}
 			return true
-		}}
+		})}
 		c.json(strings.NewReader(string(b)), &feed.State{})
 		c.csv(string(b))
 	})

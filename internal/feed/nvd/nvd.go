@@ -115,7 +115,7 @@ func (r *reader) years(ctx context.Context, c *feed.Client, address string, part
 		if err == nil && (p.records < p.total || p.total == 0 && p.records == 0) {
 			err = fmt.Errorf("reading %s: it announces %d records and has %d", d.URL, p.total, p.records)
 		}
-		if err != nil || r.stopped {
+		if err != nil || r.Over() {
 			return err
 		}
 		if t := date(p.timestamp); t.After(newest) {
@@ -170,7 +170,7 @@ func (s NVD) pages(ctx context.Context, r *reader, c *feed.Client, address strin
 			return err
 		}
 		p, err := r.unpack(d)
-		if err != nil || r.stopped {
+		if err != nil || r.Over() {
 			return err
 		}
 		if p.start != at || p.records == 0 && at < p.total {

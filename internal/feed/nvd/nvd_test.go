@@ -402,12 +402,12 @@ func FuzzPage(f *testing.F) {
 	f.Add([]byte(`{"resultsPerPage":1,"startIndex":0,"totalResults":1,"format":"NVD_CVE","timestamp":"2023-01-03T21:56:15.797","vulnerabilities":[{"cve":{"id":"CVE-2022-1576","published":"2022-07-11T13:15:08.503","descriptions":[{"lang":"en","value":"x"}],"metrics":{"cvssMetricV2":[{"source":"nvd@nist.gov","type":"Primary","cvssData":{"vectorString":"AV:N/AC:M/Au:N/C:N/I:P/A:N","baseScore":4.3},"baseSeverity":"MEDIUM"}]},"configurations":[{"operator":"AND","nodes":[{"operator":"OR","cpeMatch":[{"vulnerable":true,"criteria":"cpe:2.3:a:a\\:b:c:1.0:p1:*:*:*:*:*:*"}]},{"operator":"AND","negate":true,"cpeMatch":[{"vulnerable":false,"criteria":"cpe:2.3:h:a:b:-:*:*:*:*:*:*:*"}]}]}],"references":[{"url":"https://a","tags":["Patch"]}]}}]}`))
 	f.Add([]byte(`{"CVE_data_type":"CVE","CVE_Items":[{"cve":{"CVE_data_meta":{"ID":"CVE-2003-0001"},"description":{"description_data":[{"lang":"en","value":"** REJECT **"}]}},"configurations":{"nodes":[{"operator":"AND","children":[{"operator":"OR","children":[],"cpe_match":[{"vulnerable":true,"cpe23Uri":"cpe:2.3:a:b:c:0.15.0:*:*:*:*:*:*:*"}]},{"operator":"OR","cpe_match":[{"vulnerable":false,"cpe23Uri":"cpe:2.3:a:g:t:2.0:*:*:*:*:*:*:*","versionEndIncluding":"3"}]}],"cpe_match":[]}]},"impact":{},"publishedDate":"2003-01-17T05:00Z"}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r := &reader{seen: map[string]struct{}{}, yield: func(it feed.Item, err error) bool {
+		r := &reader{seen: map[string]struct{}{}, Output: feed.NewOutput(func(it feed.Item, err error) bool {
 			if err == nil && (it.Advisory == nil || !advisory.IsCVE(it.Advisory.ID)) {
 				t.Errorf("%+v", it)
 			}
 			return true
-		}}
+		})}
 		r.page(bytes.NewReader(b), "x")
 		r.override(b, "x")
 	})
@@ -430,7 +430,7 @@ func BenchmarkFeed(b *testing.B) {
 	b.SetBytes(int64(len(raw)))
 	b.ReportAllocs()
 	for b.Loop() {
-		r := &reader{seen: map[string]struct{}{}, yield: func(feed.Item, error) bool { return true }}
+		r := &reader{seen: map[string]struct{}{}, Output: feed.NewOutput(func(feed.Item, error) bool { return true })}
 		if _, err := r.page(bytes.NewReader(raw), name); err != nil {
 			b.Fatal(err)
 		}

@@ -3,12 +3,12 @@ package nvd
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"path"
 	"strings"
 	"time"
@@ -56,55 +56,29 @@ type override struct {
 // Fetch implements [feed.Source]. From is the repository as a folder or
 // archive, one file CVE-….json a record, or a file with one record a line.
 func (s Overrides) Fetch(ctx context.Context, in feed.Input, state feed.State) (*feed.Update, error) {
-	r := &reader{seen: map[string]struct{}{}}
-	u := &feed.Update{Whole: true, State: feed.State{Fetched: time.Now().UTC()}}
-	members, done := feed.Members(ctx, in.From, feed.Limits{}), func() error { return nil }
-	if in.From == "" {
-		d, err := in.Client.Get(ctx, cmp.Or(in.URL, s.Info().URL), feed.Conditional{ETag: state.ETag, LastModified: state.LastModified})
-		if err != nil {
-			return nil, err
-		}
-		u.State.ETag, u.State.LastModified = d.ETag, d.LastModified
-		if d.NotModified {
-			return &feed.Update{Unchanged: true, State: u.State}, d.Close()
-		}
-		members, done = d.Members(ctx, feed.Limits{}), d.Close
-	}
-	u.Items = r.items(func() error {
-		defer done()
+	return in.All(ctx, s.Info().URL, state, func(members iter.Seq2[feed.Member, error], out *feed.Output) error {
+		r := &reader{Output: out, seen: map[string]struct{}{}}
 		found := false
-		for m, err := range members {
-			if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-				r.bad(bad.Record, bad.Err)
-				continue
-			}
-			if err != nil {
-				return err
-			}
+		err := r.Each(members, func(m feed.Member) error {
 			switch base := path.Base(m.Name); {
 			case strings.HasSuffix(base, ".jsonl"):
-				err = r.lines(m)
+				found = true
+				return r.lines(m)
 			case strings.HasSuffix(base, ".json") && strings.HasPrefix(base, "CVE-"):
-				var raw []byte
-				if raw, err = m.Bytes(nil, feed.MaxRecord); err == nil {
+				found = true
+				raw, err := m.Bytes(nil, feed.MaxRecord)
+				if err == nil {
 					r.override(raw, m.Name)
 				}
-			default:
-				continue
+				return err
 			}
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", m.Name, err)
-			}
-			if found = true; r.stopped {
-				return nil
-			}
+			return nil
+		})
+		if err == nil && !found {
+			err = errors.New("there is no record: neither a file CVE-….json nor one .jsonl")
 		}
-		if !found {
-			return errors.New("there is no record: neither a file CVE-….json nor one .jsonl")
-		}
-		return nil
+		return err
 	})
-	return u, nil
 }
 
 // lines reads JSON Lines.
@@ -130,7 +104,7 @@ func (r *reader) lines(m feed.Member) error {
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			r.override(line, fmt.Sprintf("%s, line %d", m.Name, n))
 		}
-		if err == io.EOF || r.stopped {
+		if err == io.EOF || r.Over() {
 			return nil
 		}
 	}
@@ -139,12 +113,12 @@ func (r *reader) lines(m feed.Member) error {
 func (r *reader) override(raw []byte, where string) {
 	var o override
 	if err := json.Unmarshal(raw, &o); err != nil {
-		r.bad(where, err)
+		r.Bad(where, err)
 		return
 	}
 	id := o.Annotation.ID
 	if !advisory.IsCVE(id) {
-		r.bad(where, fmt.Errorf("%q is no CVE identifier", shorten(id)))
+		r.Bad(where, fmt.Errorf("%q is no CVE identifier", shorten(id)))
 		return
 	}
 	a := &advisory.Advisory{
@@ -164,9 +138,9 @@ func (r *reader) override(raw []byte, where string) {
 	not, more := unaffected(o.CVE.Configurations)
 	a.Affected = append(a.Affected, not...)
 	for _, err := range append(problems, more...) {
-		r.bad(id, err)
+		r.Bad(id, err)
 	}
-	r.give(feed.Item{Advisory: a})
+	r.Yield(feed.Item{Advisory: a}, nil)
 }
 
 // unaffected turns the criteria that are not vulnerable and stand for

@@ -15,31 +15,16 @@ import (
 
 // reader turns pages and feed files into items.
 type reader struct {
-	yield   func(feed.Item, error) bool
-	seen    map[string]struct{} // CVEs given already
-	stopped bool                // nobody wants more
+	*feed.Output
+	seen map[string]struct{} // CVEs given already
 }
 
 // items makes the sequence of what read gives.
 func (r *reader) items(read func() error) iter.Seq2[feed.Item, error] {
-	return func(yield func(feed.Item, error) bool) {
-		r.yield = yield
-		if err := read(); err != nil && !r.stopped {
-			yield(feed.Item{}, err)
-		}
-	}
-}
-
-func (r *reader) give(it feed.Item) {
-	if !r.stopped && !r.yield(it, nil) {
-		r.stopped = true
-	}
-}
-
-func (r *reader) bad(record string, err error) {
-	if !r.stopped && !r.yield(feed.Item{}, &feed.BadRecord{Record: record, Err: err}) {
-		r.stopped = true
-	}
+	return feed.Items(func(out *feed.Output) error {
+		r.Output = out
+		return read()
+	})
 }
 
 // page is what stands round the records.
@@ -124,15 +109,15 @@ func (r *reader) records(in *feed.JSONReader, name string, p *page, next func() 
 		where := func() string { return fmt.Sprintf("%s, record %d", name, i+1) }
 		switch {
 		case feed.IsJSONError(err):
-			r.bad(where(), err)
+			r.Bad(where(), err)
 		case err != nil:
 			return err
 		case c == nil:
-			r.bad(where(), errors.New("it has no cve"))
+			r.Bad(where(), errors.New("it has no cve"))
 		default:
 			r.record(c, where)
 		}
-		if r.stopped {
+		if r.Over() {
 			return errStopped
 		}
 	}
@@ -145,14 +130,14 @@ func (r *reader) record(c *cve, where func() string) {
 	}
 	a, problems, err := c.advisory()
 	if err != nil {
-		r.bad(where(), err)
+		r.Bad(where(), err)
 		return
 	}
 	r.seen[a.ID] = struct{}{}
 	for _, err := range problems {
-		r.bad(a.ID, err)
+		r.Bad(a.ID, err)
 	}
-	r.give(feed.Item{Advisory: a})
+	r.Yield(feed.Item{Advisory: a}, nil)
 }
 
 // kind is what a file holds, in the order in which files are read.
@@ -193,7 +178,7 @@ func (r *reader) files(ctx context.Context, from string) error {
 	head := make([]byte, 4096)
 	var foreigners []string
 	only, members := "", 0
-	err := r.each(ctx, from, func(m feed.Member) error {
+	err := r.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
 		n, err := io.ReadFull(m, head)
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
 			return err
@@ -216,7 +201,7 @@ func (r *reader) files(ctx context.Context, from string) error {
 		foreigners = nil
 	}
 	for _, name := range foreigners {
-		r.bad(name, errors.New("it is no CVE feed of NVD, 2.0 or 1.1"))
+		r.Bad(name, errors.New("it is no CVE feed of NVD, 2.0 or 1.1"))
 	}
 	if there == [foreign]bool{} {
 		return fmt.Errorf("%s: there is no CVE feed of NVD, 2.0 or 1.1", from)
@@ -225,35 +210,15 @@ func (r *reader) files(ctx context.Context, from string) error {
 		if !there[k] {
 			continue
 		}
-		err := r.each(ctx, from, func(m feed.Member) error {
+		err := r.Each(feed.Members(ctx, from, feed.Limits{}), func(m feed.Member) error {
 			if kinds[m.Name] != k {
 				return nil
 			}
 			_, err := r.page(m, m.Name)
 			return err
 		})
-		if err != nil || r.stopped {
+		if err != nil || r.Over() {
 			return err
-		}
-	}
-	return nil
-}
-
-// each calls f for every member until it fails or nobody wants more.
-func (r *reader) each(ctx context.Context, from string, f func(feed.Member) error) error {
-	for m, err := range feed.Members(ctx, from, feed.Limits{}) {
-		if bad := (*feed.BadRecord)(nil); errors.As(err, &bad) {
-			r.bad(bad.Record, bad.Err)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := f(m); err != nil {
-			return fmt.Errorf("reading %s: %w", m.Name, err)
-		}
-		if r.stopped {
-			return nil
 		}
 	}
 	return nil
