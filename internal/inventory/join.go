@@ -423,11 +423,12 @@ func (j *joiner) finish() {
 		return cmp.Or(
 			strings.Compare(a.Path, b.Path), strings.Compare(a.Inner, b.Inner), cmp.Compare(a.Layer, b.Layer), strings.Compare(a.analyzer, b.analyzer))
 	})
-	index := map[string]int{}
-	var merged []Package
-	for i := range j.found {
-		o := j.found[i]
-		p := o.Package
+	j.sameBytes()
+	index := map[string]*Package{}
+	merged := j.found[:0]
+	declared := 0
+	for _, o := range j.found {
+		p := &o.Package
 		if p.OS() {
 			p.Distro = stream
 			if p.Namespace == "" && p.Type != "ebuild" {
@@ -436,26 +437,38 @@ func (j *joiner) finish() {
 		}
 		at := Location{Path: p.Path, Inner: p.Inner, Layer: p.Layer, Analyzer: o.analyzer, Technique: p.Technique, Owner: p.Owner, Hidden: o.hidden}
 		id := p.ID()
-		k, ok := index[id]
+		m, ok := index[id]
 		if !ok {
-			index[id] = len(merged)
+			index[id] = p
 			p.Locations = []Location{at}
-			merged = append(merged, p)
+			merged = append(merged, o)
+			if p.State == Declared {
+				declared++
+			}
 			continue
 		}
-		m := &merged[k]
 		if last := &m.Locations[len(m.Locations)-1]; last.Path == at.Path && last.Inner == at.Inner && last.Hidden == at.Hidden {
-			fillIn(m, &p)
+			fillIn(m, p)
 			continue
 		}
 		m.Locations = append(m.Locations, at)
 		if m.Owner != at.Owner {
 			m.Owner = "" // one place at least is its own
 		}
-		fillIn(m, &p)
+		fillIn(m, p)
 	}
-	for i := range merged {
-		p := &merged[i]
+	clear(j.found[len(merged):])
+	index = nil
+	if declared > 0 {
+		merged = dropInstalled(merged)
+	}
+	slices.SortStableFunc(merged, func(a, b *occurrence) int {
+		return cmp.Or(strings.Compare(string(a.State), string(b.State)), ComparePackages(&a.Package, &b.Package))
+	})
+	installed, _ := slices.BinarySearchFunc(merged, Declared, func(o *occurrence, s State) int { return strings.Compare(string(o.State), string(s)) })
+	all := make([]Package, len(merged))
+	for i, o := range merged {
+		p := &o.Package
 		if p.Owner == "" {
 			for _, l := range p.Locations {
 				if l.Owner == "" {
@@ -464,20 +477,60 @@ func (j *joiner) finish() {
 				}
 			}
 		}
-		if p.State == Declared {
-			j.img.Declared = append(j.img.Declared, *p)
-		} else {
-			j.img.Packages = append(j.img.Packages, *p)
-		}
+		all[i], merged[i] = *p, nil
 	}
-	sortPackages(j.img.Packages)
-	sortPackages(j.img.Declared)
+	j.img.Packages, j.img.Declared = all[:installed:installed], all[installed:]
 	slices.SortStableFunc(j.img.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), strings.Compare(a.Path, b.Path), strings.Compare(a.Analyzer, b.Analyzer), strings.Compare(a.Message, b.Message))
 	})
 	slices.SortStableFunc(j.img.Facts, func(a, b Fact) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
 	})
+}
+
+// dropInstalled removes declared packages that are installed as well: what
+// speaks of them adds nothing.
+func dropInstalled(found []*occurrence) []*occurrence {
+	type key struct{ typ, namespace, name, version string }
+	keyOf := func(o *occurrence) key { return key{o.Type, o.Namespace, o.Name, o.Version} }
+	installed := map[key]bool{}
+	for _, o := range found {
+		if o.State == Installed && slices.ContainsFunc(o.Locations, func(l Location) bool { return !l.Hidden }) {
+			installed[keyOf(o)] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(o *occurrence) bool { return o.State == Declared && installed[keyOf(o)] })
+}
+
+// sameBytes gives archives of the same bytes one identity: one of them may
+// have a better file name than the others, or lie where its path says more.
+func (j *joiner) sameBytes() {
+	best := map[string]*occurrence{}
+	better := func(a, b *occurrence) bool {
+		if a.Confidence != b.Confidence {
+			return a.Confidence > b.Confidence
+		}
+		if (a.Version == "") != (b.Version == "") {
+			return a.Version != ""
+		}
+		return a.Inner == "" && b.Inner != ""
+	}
+	guessed := func(o *occurrence) bool {
+		return o.Type == "maven" && o.State == Installed && o.Confidence > 0 && o.Hashes["sha1"] != ""
+	}
+	for _, o := range j.found {
+		if guessed(o) {
+			if b := best[o.Hashes["sha1"]]; b == nil || better(o, b) {
+				best[o.Hashes["sha1"]] = o
+			}
+		}
+	}
+	for _, o := range j.found {
+		if guessed(o) {
+			b := best[o.Hashes["sha1"]]
+			o.Namespace, o.Name, o.Version = b.Namespace, b.Name, b.Version
+		}
+	}
 }
 
 // fillIn takes from a further occurrence what the first one did not know.

@@ -1,7 +1,9 @@
 package inventory
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -172,8 +174,49 @@ func TestDeclaredIsKeptApart(t *testing.T) {
 	if d := cmp.Diff([]string{"npm/a@1"}, packages(img.Packages)); d != "" {
 		t.Errorf("installed (-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{"npm/a@1", "npm/fsevents@2"}, packages(img.Declared)); d != "" {
+	if d := cmp.Diff([]string{"npm/fsevents@2"}, packages(img.Declared)); d != "" {
 		t.Errorf("declared (-want +got):\n%s", d)
+	}
+	removed := AllLayers([]Layer{l, layerOf("w app/node_modules")})
+	if d := cmp.Diff([]string{"npm/a@1", "npm/fsevents@2"}, packages(removed.Declared)); d != "" {
+		t.Errorf("declared, the installed one removed (-want +got):\n%s", d)
+	}
+}
+
+func TestSameBytesAreOnePackage(t *testing.T) {
+	jar := func(path, inner, name, version string, confidence float64, sha1 string) Package {
+		return Package{Type: "maven", Namespace: "g", Name: name, Version: version, Path: path, Inner: inner, Confidence: confidence, Hashes: map[string]string{"sha1": sha1}}
+	}
+	l := with(layerOf("f app.jar", "f lib/a-1.72.jar", "f lib/b-1.0.jar", "f lib/c.jar"),
+		Record{Analyzer: "java", Packages: []Package{
+			jar("app.jar", "lib/a.jar", "a", "1.72.0", 0.7, "aa"), jar("lib/a-1.72.jar", "", "a", "1.72", 0.7, "aa"),
+			jar("app.jar", "lib/b.jar", "b", "", 0.7, "bb"), jar("lib/b-1.0.jar", "", "b", "1.0", 0.7, "bb"),
+			jar("lib/c.jar", "", "sure", "1", 0, "aa"), // certain: left alone
+		}})
+	img := Squash([]Layer{l})
+	if d := cmp.Diff([]string{"maven/a@1.72", "maven/b@1.0", "maven/sure@1"}, packages(img.Packages)); d != "" {
+		t.Errorf("packages (-want +got):\n%s", d)
+	}
+	if n := len(img.Packages[0].Locations); n != 2 {
+		t.Errorf("%d locations, want 2", n)
+	}
+}
+
+func TestSymbolicLinksAreBounded(t *testing.T) {
+	long := strings.Repeat("x/../", 1600)
+	var below, above []string
+	for i := range 39 {
+		below = append(below, fmt.Sprintf("l l%d %sl%d", i, long, i+1))
+	}
+	for i := range 2000 {
+		above = append(above, fmt.Sprintf("f l0/d%d/f", i))
+	}
+	img := Squash([]Layer{layerOf(append(below, "d l39")...), layerOf(above...)})
+	if len(img.Problems) != 1 || img.Problems[0].Limit != "resolution of symbolic links" {
+		t.Errorf("problems = %+v", img.Problems)
+	}
+	if n := img.Files.Len(); n != 39+1+2000 {
+		t.Errorf("%d entries", n)
 	}
 }
 

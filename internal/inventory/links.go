@@ -20,7 +20,7 @@ type linkMap struct {
 
 const (
 	maxSymlinks  = 500_000    // kept of one image
-	maxLinkSteps = 50_000_000 // some seconds: images need thousands
+	maxLinkSteps = 20_000_000 // some seconds: images need thousands
 )
 
 // problems says what the bounds cut off.

@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 )
 
@@ -139,18 +138,4 @@ func ComparePackages(a, b *Package) int {
 		strings.Compare(a.Path, b.Path),
 		strings.Compare(a.Inner, b.Inner),
 	)
-}
-
-// sortPackages sorts by way of indexes: packages are large to move.
-func sortPackages(ps []Package) {
-	order := make([]int, len(ps))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int { return cmp.Or(ComparePackages(&ps[a], &ps[b]), a-b) })
-	sorted := make([]Package, len(ps))
-	for i, k := range order {
-		sorted[i] = ps[k]
-	}
-	copy(ps, sorted)
 }
