@@ -2,7 +2,6 @@ package cvev5
 
 import (
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,21 +19,7 @@ import (
 
 // line writes what matters of an advisory in one line.
 func line(a *advisory.Advisory) string {
-	var out []string
-	for _, s := range a.Severities {
-		out = append(out, fmt.Sprintf("%s %v %s %s", s.Type, s.Score, s.Label, s.Source))
-	}
-	out = append(out, a.CWEs...)
-	if a.Disputed {
-		out = append(out, "disputed")
-	}
-	if !a.Withdrawn.IsZero() {
-		out = append(out, "withdrawn "+a.Withdrawn.Format(time.DateOnly))
-	}
-	for _, f := range a.Affected {
-		out = append(out, f.Stream+" "+f.Name+" "+describe(&f))
-	}
-	return strings.Join(out, "; ")
+	return feedtest.Line(a, func(f *advisory.Affected) string { return f.Stream + " " + f.Name + " " + describe(f) })
 }
 
 func describe(f *advisory.Affected) string {

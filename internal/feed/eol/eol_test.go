@@ -1,7 +1,6 @@
 package eol
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,48 +13,23 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
 
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
 type result struct {
+	feedtest.Result
 	cycles map[string]*advisory.Cycle
 	order  []string
-	bad    []string
-	err    error
-	update *feed.Update
 }
 
 func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
 	t.Helper()
+	r.Result = feedtest.Fetch(t, Products{}, in, state)
 	r.cycles = map[string]*advisory.Cycle{}
-	if r.update, r.err = (Products{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			key := it.Cycle.Product + "/" + it.Cycle.Cycle
-			r.cycles[key] = it.Cycle
-			r.order = append(r.order, key)
-		}
+	for _, it := range r.Items {
+		key := it.Cycle.Product + "/" + it.Cycle.Cycle
+		r.cycles[key] = it.Cycle
+		r.order = append(r.order, key)
 	}
 	return r
 }
@@ -65,7 +39,7 @@ func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0,
 // copyProducts takes the feed without the samples that lie beside it.
 func copyProducts(t testing.TB) string {
 	t.Helper()
-	from, to := shared(t, "eol"), t.TempDir()
+	from, to := feedtest.Shared(t, "eol"), t.TempDir()
 	files, err := filepath.Glob(filepath.Join(from, "*.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -86,8 +60,8 @@ func copyProducts(t testing.TB) string {
 // objects in their files; the values are read off the files by hand.
 func TestReal(t *testing.T) {
 	got := fetch(t, feed.Input{From: copyProducts(t)}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) != 8351 || !got.update.Whole {
-		t.Fatalf("%d cycles, %v, %v; want 8351", len(got.order), got.bad, got.err)
+	if got.Err != nil || len(got.Bad) > 0 || len(got.order) != 8351 || !got.Update.Whole {
+		t.Fatalf("%d cycles, %v, %v; want 8351", len(got.order), got.Bad, got.Err)
 	}
 	products := map[string]bool{}
 	identifiers := map[string]int{}
@@ -129,17 +103,17 @@ func TestReal(t *testing.T) {
 	if d := cmp.Diff(want, got.cycles["alpine-linux/3.18"].Identifiers); d != "" {
 		t.Error(d)
 	}
-	one := fetch(t, feed.Input{From: shared(t, "eol/debian.json")}, feed.State{})
-	if c := one.cycles["debian/12"]; one.err != nil || c == nil || c.Product != "debian" {
-		t.Errorf("one product: %v %v", one.err, one.bad)
+	one := fetch(t, feed.Input{From: feedtest.Shared(t, "eol/debian.json")}, feed.State{})
+	if c := one.cycles["debian/12"]; one.Err != nil || c == nil || c.Product != "debian" {
+		t.Errorf("one product: %v %v", one.Err, one.Bad)
 	}
 }
 
 // The sample is in the form of version 1.
 func TestFull(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, "eol/sample/vunnel/valid-eol-response.json")}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.order) < 6 {
-		t.Fatalf("%v %v %v", got.order, got.bad, got.err)
+	got := fetch(t, feed.Input{From: feedtest.Shared(t, "eol/sample/vunnel/valid-eol-response.json")}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.order) < 6 {
+		t.Fatalf("%v %v %v", got.order, got.Bad, got.Err)
 	}
 	for _, want := range []*advisory.Cycle{
 		{Product: "python", Cycle: "3.12", Codename: "Stable", Released: day(2023, 10, 2), EOL: day(2028, 10, 1), Identifiers: []string{"cpe:2.3:a:python:python:*:*:*:*:*:*:*:*"}},
@@ -154,7 +128,7 @@ func TestFull(t *testing.T) {
 }
 
 func TestNetwork(t *testing.T) {
-	dir := shared(t, "eol")
+	dir := feedtest.Shared(t, "eol")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/api/all.json":
@@ -169,19 +143,19 @@ func TestNetwork(t *testing.T) {
 	defer s.Close()
 	c := &feed.Client{Tries: 1}
 	got := fetch(t, feed.Input{URL: s.URL + "/api/all.json", Client: c}, feed.State{})
-	if got.err != nil || len(got.bad) != 1 || got.cycles["ubuntu/18.04"] == nil || got.cycles["debian/12"] == nil {
-		t.Errorf("version 0: %v %v", got.bad, got.err)
+	if got.Err != nil || len(got.Bad) != 1 || got.cycles["ubuntu/18.04"] == nil || got.cycles["debian/12"] == nil {
+		t.Errorf("version 0: %v %v", got.Bad, got.Err)
 	}
 	got = fetch(t, feed.Input{URL: s.URL + "/full", Client: c}, feed.State{})
 	want := &advisory.Cycle{Source: "eol", Product: "a", Cycle: "1", Ended: true, Extended: day(2027, 1, 1), Latest: "1.5"}
-	if d := cmp.Diff(want, got.cycles["a/1"]); got.err != nil || d != "" {
-		t.Errorf("version 1: %v %s", got.err, d)
+	if d := cmp.Diff(want, got.cycles["a/1"]); got.Err != nil || d != "" {
+		t.Errorf("version 1: %v %s", got.Err, d)
 	}
-	if s := got.update.State; !s.Published.Equal(time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)) {
+	if s := got.Update.State; !s.Published.Equal(time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)) {
 		t.Errorf("%+v", s)
 	}
-	if got = fetch(t, feed.Input{URL: s.URL + "/full", Client: c}, got.update.State); got.err != nil || !got.update.Unchanged {
-		t.Errorf("%+v", got.update)
+	if got = fetch(t, feed.Input{URL: s.URL + "/full", Client: c}, got.Update.State); got.Err != nil || !got.Update.Unchanged {
+		t.Errorf("%+v", got.Update)
 	}
 }
 
@@ -199,18 +173,14 @@ func TestBad(t *testing.T) {
 		"one only":  {`{"result":{"name":"a","releases":[{"name":"1"}]}}`, 1, 0, ""},
 		"text":      {`"x"`, 0, 0, "array"},
 	} {
-		f := filepath.Join(t.TempDir(), "a.json")
-		os.WriteFile(f, []byte(tt.content), 0o644)
-		got := fetch(t, feed.Input{From: f}, feed.State{})
-		if len(got.order) != tt.cycles || len(got.bad) != tt.bad || (got.err == nil) != (tt.fails == "") || got.err != nil && !strings.Contains(got.err.Error(), tt.fails) {
-			t.Errorf("%s: %v, bad %v, error %v", name, got.order, got.bad, got.err)
+		got := fetch(t, feed.Input{From: feedtest.File(t, "a.json", tt.content)}, feed.State{})
+		if len(got.order) != tt.cycles || len(got.Bad) != tt.bad || (got.Err == nil) != (tt.fails == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.fails) {
+			t.Errorf("%s: %v, bad %v, error %v", name, got.order, got.Bad, got.Err)
 		}
 	}
-	dir := t.TempDir()
-	os.WriteFile(filepath.Join(dir, "all.json"), []byte(`["a","b"]`), 0o644)
-	os.WriteFile(filepath.Join(dir, "a.json"), []byte(`[{"cycle":"1"}]`), 0o644)
-	if got := fetch(t, feed.Input{From: dir}, feed.State{}); got.err != nil || len(got.order) != 1 || len(got.bad) != 1 {
-		t.Errorf("a missing product: %v %v %v", got.order, got.bad, got.err)
+	dir := feedtest.Folder(t, map[string]string{"all.json": `["a","b"]`, "a.json": `[{"cycle":"1"}]`})
+	if got := fetch(t, feed.Input{From: dir}, feed.State{}); got.Err != nil || len(got.order) != 1 || len(got.Bad) != 1 {
+		t.Errorf("a missing product: %v %v %v", got.order, got.Bad, got.Err)
 	}
 }
 
@@ -230,9 +200,5 @@ func FuzzProducts(f *testing.F) {
 }
 
 func BenchmarkReal(b *testing.B) {
-	dir := copyProducts(b)
-	for b.Loop() {
-		fetch(b, feed.Input{From: dir}, feed.State{})
-	}
-	b.ReportMetric(8351*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Products{}, copyProducts(b), 8351)
 }

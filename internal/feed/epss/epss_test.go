@@ -1,11 +1,8 @@
 package epss
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,44 +11,19 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
 
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
 type result struct {
+	feedtest.Result
 	scores []advisory.EPSS
-	bad    []string
-	err    error
-	update *feed.Update
 }
 
 func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
 	t.Helper()
-	if r.update, r.err = (Scores{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			r.scores = append(r.scores, *it.EPSS)
-		}
+	r.Result = feedtest.Fetch(t, Scores{}, in, state)
+	for _, it := range r.Items {
+		r.scores = append(r.scores, *it.EPSS)
 	}
 	return r
 }
@@ -61,11 +33,11 @@ func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0,
 // The count is that of the README beside the feeds, the rows those with the
 // numbers 1, 50000, 100000, 200000 and 333710 of the file.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, "epss/epss_scores-2026-05-17.csv.gz")}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.scores) != 333711 || !got.update.Whole {
-		t.Fatalf("%d scores, %v, %v; want 333711", len(got.scores), got.bad, got.err)
+	got := fetch(t, feed.Input{From: feedtest.Shared(t, "epss/epss_scores-2026-05-17.csv.gz")}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.scores) != 333711 || !got.Update.Whole {
+		t.Fatalf("%d scores, %v, %v; want 333711", len(got.scores), got.Bad, got.Err)
 	}
-	if s := got.update.State; s.Revision != "v2025.03.14 2026-05-17" || !s.Published.Equal(day(2026, 5, 17)) {
+	if s := got.Update.State; s.Revision != "v2025.03.14 2026-05-17" || !s.Published.Equal(day(2026, 5, 17)) {
 		t.Errorf("%+v", s)
 	}
 	d := day(2026, 5, 17)
@@ -97,22 +69,22 @@ func TestSamples(t *testing.T) {
 		{"vunnel/invalid-header.csv", advisory.EPSS{}, `its columns are "invalid,header,format"`},
 		{"vunnel/missing-date.csv", advisory.EPSS{}, "of which day"},
 	} {
-		got := fetch(t, feed.Input{From: shared(t, "epss/sample/"+tt.file)}, feed.State{})
+		got := fetch(t, feed.Input{From: feedtest.Shared(t, "epss/sample/"+tt.file)}, feed.State{})
 		if tt.fails != "" {
-			if got.err == nil || !strings.Contains(got.err.Error(), tt.fails) || len(got.scores) > 0 {
-				t.Errorf("%s: %v", tt.file, got.err)
+			if got.Err == nil || !strings.Contains(got.Err.Error(), tt.fails) || len(got.scores) > 0 {
+				t.Errorf("%s: %v", tt.file, got.Err)
 			}
 			continue
 		}
-		if got.err != nil || len(got.bad) > 0 || len(got.scores) == 0 {
-			t.Errorf("%s: %d scores, %v, %v", tt.file, len(got.scores), got.bad, got.err)
+		if got.Err != nil || len(got.Bad) > 0 || len(got.scores) == 0 {
+			t.Errorf("%s: %d scores, %v, %v", tt.file, len(got.scores), got.Bad, got.Err)
 		} else if d := cmp.Diff(tt.first, got.scores[0]); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.file, d)
 		}
 	}
-	got := fetch(t, feed.Input{From: shared(t, "epss/sample/vuls-data-update/root")}, feed.State{})
-	if got.err != nil || len(got.scores) != 8 || got.update.State.Revision != "v2023.03.01 2023-03-07" {
-		t.Errorf("a folder of four days: %d scores, %v, %q", len(got.scores), got.err, got.update.State.Revision)
+	got := fetch(t, feed.Input{From: feedtest.Shared(t, "epss/sample/vuls-data-update/root")}, feed.State{})
+	if got.Err != nil || len(got.scores) != 8 || got.Update.State.Revision != "v2023.03.01 2023-03-07" {
+		t.Errorf("a folder of four days: %d scores, %v, %q", len(got.scores), got.Err, got.Update.State.Revision)
 	}
 }
 
@@ -129,20 +101,12 @@ func TestBad(t *testing.T) {
 		"date":      {"#score_date:tomorrow\ncve,epss,percentile\n", 0, 0, "the date of the scores"},
 		"long line": {top + strings.Repeat("x", 1<<17), 0, 0, "bytes of one line"},
 	} {
-		f := filepath.Join(t.TempDir(), "epss.csv")
-		os.WriteFile(f, []byte(tt.content), 0o644)
-		got := fetch(t, feed.Input{From: f}, feed.State{})
-		if len(got.scores) != tt.scores || len(got.bad) != tt.bad || (got.err == nil) != (tt.fails == "") || got.err != nil && !strings.Contains(got.err.Error(), tt.fails) {
-			t.Errorf("%s: %d scores, bad %v, error %v", name, len(got.scores), got.bad, got.err)
+		got := fetch(t, feed.Input{From: feedtest.File(t, "epss.csv", tt.content)}, feed.State{})
+		if len(got.scores) != tt.scores || len(got.Bad) != tt.bad || (got.Err == nil) != (tt.fails == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.fails) {
+			t.Errorf("%s: %d scores, bad %v, error %v", name, len(got.scores), got.Bad, got.Err)
 		}
 	}
-	raw, err := os.ReadFile(shared(t, "epss/epss_scores-2026-05-17.csv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := filepath.Join(t.TempDir(), "epss_scores-2026-05-17.csv.gz")
-	os.WriteFile(f, raw[:len(raw)/2], 0o644)
-	if got := fetch(t, feed.Input{From: f}, feed.State{}); got.err == nil {
+	if got := fetch(t, feed.Input{From: feedtest.Half(t, feedtest.Shared(t, "epss/epss_scores-2026-05-17.csv.gz"))}, feed.State{}); got.Err == nil {
 		t.Error("a truncated file was taken")
 	}
 }
@@ -155,10 +119,10 @@ func TestNetwork(t *testing.T) {
 	defer s.Close()
 	in := feed.Input{URL: s.URL + "/x.csv", Client: &feed.Client{Tries: 1}}
 	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.scores) != 1 || got.update.State.Revision != "v1 2025-02-20" {
+	if got.Err != nil || len(got.scores) != 1 || got.Update.State.Revision != "v1 2025-02-20" {
 		t.Fatalf("%+v", got)
 	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged || got.update.State.Revision != "v1 2025-02-20" {
+	if got = fetch(t, in, got.Update.State); got.Err != nil || !got.Update.Unchanged || got.Update.State.Revision != "v1 2025-02-20" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -178,9 +142,5 @@ func FuzzTable(f *testing.F) {
 }
 
 func BenchmarkTable(b *testing.B) {
-	name := shared(b, "epss/epss_scores-2026-05-17.csv.gz")
-	for b.Loop() {
-		fetch(b, feed.Input{From: name}, feed.State{})
-	}
-	b.ReportMetric(333711*float64(b.N)/b.Elapsed().Seconds(), "records/s")
+	feedtest.Benchmark(b, Scores{}, feedtest.Shared(b, "epss/epss_scores-2026-05-17.csv.gz"), 333711)
 }

@@ -1,11 +1,8 @@
 package kev
 
 import (
-	"errors"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,44 +11,19 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 )
 
-// shared finds the real feeds.
-func shared(t testing.TB, name string) string {
-	t.Helper()
-	root := os.Getenv("TIDEWAITER_SHARED")
-	if dir, err := os.Getwd(); root == "" && err == nil {
-		root = filepath.Join(dir, "../../../../shared")
-	}
-	p := filepath.Join(root, "data", "feeds", name)
-	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the real feeds are not there: %v", err)
-	}
-	return p
-}
-
 type result struct {
+	feedtest.Result
 	entries []*advisory.Exploited
-	bad     []string
-	err     error
-	update  *feed.Update
 }
 
 func fetch(t testing.TB, in feed.Input, state feed.State) (r result) {
 	t.Helper()
-	if r.update, r.err = (Catalog{}).Fetch(t.Context(), in, state); r.err != nil || r.update.Unchanged {
-		return r
-	}
-	for it, err := range r.update.Items {
-		var b *feed.BadRecord
-		switch {
-		case errors.As(err, &b):
-			r.bad = append(r.bad, b.Error())
-		case err != nil:
-			r.err = err
-		default:
-			r.entries = append(r.entries, it.Exploited)
-		}
+	r.Result = feedtest.Fetch(t, Catalog{}, in, state)
+	for _, it := range r.Items {
+		r.entries = append(r.entries, it.Exploited)
 	}
 	return r
 }
@@ -60,11 +32,11 @@ func day(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0,
 
 // Counts and values are those of the README beside the feeds and of the file.
 func TestReal(t *testing.T) {
-	got := fetch(t, feed.Input{From: shared(t, "kev/known_exploited_vulnerabilities.json")}, feed.State{})
-	if got.err != nil || len(got.bad) > 0 || len(got.entries) != 1342 || !got.update.Whole {
-		t.Fatalf("%d entries, %v, %v; want 1342", len(got.entries), got.bad, got.err)
+	got := fetch(t, feed.Input{From: feedtest.Shared(t, "kev/known_exploited_vulnerabilities.json")}, feed.State{})
+	if got.Err != nil || len(got.Bad) > 0 || len(got.entries) != 1342 || !got.Update.Whole {
+		t.Fatalf("%d entries, %v, %v; want 1342", len(got.entries), got.Bad, got.Err)
 	}
-	if s := got.update.State; s.Revision != "2025.05.14" || !s.Published.Equal(time.Date(2025, 5, 14, 17, 0, 8, 428800000, time.UTC)) {
+	if s := got.Update.State; s.Revision != "2025.05.14" || !s.Published.Equal(time.Date(2025, 5, 14, 17, 0, 8, 428800000, time.UTC)) {
 		t.Errorf("%+v", s)
 	}
 	ransomware := 0
@@ -96,9 +68,9 @@ func TestReal(t *testing.T) {
 		}
 	}
 	// Both forms say the same.
-	table := fetch(t, feed.Input{From: shared(t, "kev/known_exploited_vulnerabilities.csv")}, feed.State{})
-	if table.err != nil || len(table.bad) > 0 {
-		t.Fatal(table.err, table.bad)
+	table := fetch(t, feed.Input{From: feedtest.Shared(t, "kev/known_exploited_vulnerabilities.csv")}, feed.State{})
+	if table.Err != nil || len(table.Bad) > 0 {
+		t.Fatal(table.Err, table.Bad)
 	}
 	if d := cmp.Diff(got.entries, table.entries); d != "" {
 		t.Errorf("the CSV differs (-JSON +CSV):\n%s", d)
@@ -119,9 +91,9 @@ func TestSamples(t *testing.T) {
 		{"vuln-list-update/kevc/sad/known_exploited_vulnerabilities.json", 0, 0, "unexpected EOF"},
 		{"vuls-data-update/coun7er/happy/latest.json", 0, 0, "no catalogue"},
 	} {
-		got := fetch(t, feed.Input{From: shared(t, "kev/sample/"+tt.file)}, feed.State{})
-		if len(got.entries) != tt.entries || len(got.bad) != tt.bad || (got.err == nil) != (tt.fails == "") || got.err != nil && !strings.Contains(got.err.Error(), tt.fails) {
-			t.Errorf("%s: %d entries, bad %v, error %v", tt.file, len(got.entries), got.bad, got.err)
+		got := fetch(t, feed.Input{From: feedtest.Shared(t, "kev/sample/"+tt.file)}, feed.State{})
+		if len(got.entries) != tt.entries || len(got.Bad) != tt.bad || (got.Err == nil) != (tt.fails == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.fails) {
+			t.Errorf("%s: %d entries, bad %v, error %v", tt.file, len(got.entries), got.Bad, got.Err)
 		}
 	}
 }
@@ -141,11 +113,9 @@ func TestBad(t *testing.T) {
 		"null":    {"a.json", "null", 0, 0, "object"},
 		"another": {"a.txt", "hello", 0, 0, "no catalogue"},
 	} {
-		f := filepath.Join(t.TempDir(), tt.file)
-		os.WriteFile(f, []byte(tt.content), 0o644)
-		got := fetch(t, feed.Input{From: f}, feed.State{})
-		if len(got.entries) != tt.entries || len(got.bad) != tt.bad || (got.err == nil) != (tt.fails == "") || got.err != nil && !strings.Contains(got.err.Error(), tt.fails) {
-			t.Errorf("%s: %d entries, bad %v, error %v", name, len(got.entries), got.bad, got.err)
+		got := fetch(t, feed.Input{From: feedtest.File(t, tt.file, tt.content)}, feed.State{})
+		if len(got.entries) != tt.entries || len(got.Bad) != tt.bad || (got.Err == nil) != (tt.fails == "") || got.Err != nil && !strings.Contains(got.Err.Error(), tt.fails) {
+			t.Errorf("%s: %d entries, bad %v, error %v", name, len(got.entries), got.Bad, got.Err)
 		}
 	}
 }
@@ -158,10 +128,10 @@ func TestNetwork(t *testing.T) {
 	defer s.Close()
 	in := feed.Input{URL: s.URL + "/x.json", Client: &feed.Client{Tries: 1}}
 	got := fetch(t, in, feed.State{})
-	if got.err != nil || len(got.entries) != 1 || got.update.State.Revision != "1" {
+	if got.Err != nil || len(got.entries) != 1 || got.Update.State.Revision != "1" {
 		t.Fatalf("%+v", got)
 	}
-	if got = fetch(t, in, got.update.State); got.err != nil || !got.update.Unchanged || got.update.State.Revision != "1" {
+	if got = fetch(t, in, got.Update.State); got.Err != nil || !got.Update.Unchanged || got.Update.State.Revision != "1" {
 		t.Errorf("%+v", got)
 	}
 }

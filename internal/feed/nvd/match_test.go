@@ -7,6 +7,7 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/match"
 )
@@ -23,12 +24,12 @@ func (e everything) AdvisoriesFor(context.Context, []advisory.Key) ([]advisory.A
 func TestMatch(t *testing.T) {
 	var all everything
 	for _, year := range []string{"2014", "2016", "2022"} {
-		got, _ := fetch(t, NVD{}, feed.Input{From: shared(t, "nvd/nvdcve-2.0-"+year+".json.gz")}, feed.State{})
-		if got.err != nil {
-			t.Fatal(got.err)
+		got, _ := fetch(t, NVD{}, feed.Input{From: feedtest.Shared(t, "nvd/nvdcve-2.0-"+year+".json.gz")}, feed.State{})
+		if got.Err != nil {
+			t.Fatal(got.Err)
 		}
-		for _, id := range got.order {
-			all = append(all, *got.advisories[id])
+		for _, id := range got.Order {
+			all = append(all, *got.Advisories[id])
 		}
 	}
 	for _, tt := range []struct {
