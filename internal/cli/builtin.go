@@ -58,6 +58,8 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/feed/ubuntu"
 	"github.com/tidewaiter/tidewaiter/internal/feed/updateinfo"
 	"github.com/tidewaiter/tidewaiter/internal/feed/vex"
+	"github.com/tidewaiter/tidewaiter/internal/policy"
+	"github.com/tidewaiter/tidewaiter/internal/policy/gates"
 )
 
 // analyzers lists every analyzer of the product.
@@ -128,6 +130,9 @@ func sources() []feed.Source {
 		vex.Sources(),
 	)
 }
+
+// policyGates lists every gate of the product.
+func policyGates() []policy.Gate { return gates.All() }
 
 // readVEX reads a VEX document of any known format.
 func readVEX(name string) ([]advisory.Statement, error) {
