@@ -79,19 +79,19 @@ type Finding struct {
 
 // The kinds of findings.
 const (
-	FindingEmptyPassword = "empty-password"   // nothing is asked for
-	FindingWeakHash      = "weak-hash"        // Other is the algorithm
-	FindingHashInPasswd  = "hash-in-passwd"   // a hash where everybody can read it
-	FindingRootTwin      = "uid-0"            // an account of UID 0 that is not root
-	FindingDuplicateUID  = "duplicate-uid"    // two accounts of one UID; Other is the first
-	FindingDuplicateGID  = "duplicate-gid"    // two groups of one GID
-	FindingDuplicateName = "duplicate-name"   // a name twice
-	FindingWorldReadable = "world-readable"   // a shadow file that everybody may read
-	FindingBadID         = "bad-id"           // UID or GID is no number of 32 bits
-	FindingBadLine       = "bad-line"         // a line with too few fields
-	FindingCompat        = "compat-entry"     // a line that begins with "+" or "-": accounts come from NIS
-	FindingRootGroup     = "gid-0-group"      // a group of GID 0 that is not root
-	FindingGroupPassword = "group-password"   // a group has a password
+	FindingEmptyPassword = "empty-password" // nothing is asked for
+	FindingWeakHash      = "weak-hash"      // Other is the algorithm
+	FindingHashInPasswd  = "hash-in-passwd" // a hash where everybody can read it
+	FindingRootTwin      = "uid-0"          // an account of UID 0 that is not root
+	FindingDuplicateUID  = "duplicate-uid"  // two accounts of one UID; Other is the first
+	FindingDuplicateGID  = "duplicate-gid"  // two groups of one GID
+	FindingDuplicateName = "duplicate-name" // a name twice
+	FindingWorldReadable = "world-readable" // a shadow file that everybody may read
+	FindingBadID         = "bad-id"         // UID or GID is no number of 32 bits
+	FindingBadLine       = "bad-line"       // a line with too few fields
+	FindingCompat        = "compat-entry"   // a line that begins with "+" or "-": accounts come from NIS
+	FindingRootGroup     = "gid-0-group"    // a group of GID 0 that is not root
+	FindingGroupPassword = "group-password" // a group has a password
 )
 
 func (f *File) note(n Finding) {

@@ -71,7 +71,7 @@ func readAssignment(text []byte, from, to int, syn syntax) (assignment, bool) {
 		i++
 	case quote && (bytes.HasPrefix(text[i:], []byte("value=")) || bytes.HasPrefix(text[i:], []byte("Value="))):
 		i += 6
-	case i > r && !quote && (l >= 2 && text[l-1] == '-' && text[l-2] == '-' || l >= 4 && string(text[l-4:l]) == "ENV "):
+	case i > r && !quote && (bytes.HasPrefix(text[l:], []byte("--")) || l >= 4 && string(text[l-4:l]) == "ENV "):
 	case syn == loose && (text[i] == '\n' || text[i] == '\r'):
 		// - name: NAME, and its value on the next line
 		j := blanks(text, i, true)

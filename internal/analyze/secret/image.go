@@ -40,7 +40,7 @@ func (a ImageAnalyzer) AnalyzeImage(ctx context.Context, config *inventory.Confi
 	if err != nil {
 		return err
 	}
-	c := configScanner{ctx: ctx, set: set, key: by.key(), img: img, layer: -1}
+	c := configScanner{ctx: ctx, set: set, key: by.key(), img: img, layer: -1, seen: map[string]bool{}}
 	for _, e := range config.Env {
 		name, _, _ := strings.Cut(e, "=")
 		c.scan(WhereEnv, name, e)
@@ -61,6 +61,7 @@ func (a ImageAnalyzer) AnalyzeImage(ctx context.Context, config *inventory.Confi
 			c.layer = layer
 			layer++
 		}
+		clear(c.seen)
 		for _, arg := range buildArguments(h.CreatedBy) {
 			name, _, _ := strings.Cut(arg, "=")
 			c.scan(WhereArgument, name, arg)
@@ -107,6 +108,7 @@ type configScanner struct {
 	key   []byte
 	img   *inventory.Image
 	layer int
+	seen  map[string]bool // fingerprints of the arguments of this step, which its command repeats
 	err   error
 }
 
@@ -130,6 +132,10 @@ func (c *configScanner) scan(where, name, text string) {
 	}
 	for i := range found {
 		s := &found[i].Secret
+		if where == WhereHistory && c.seen[s.Fingerprint] {
+			continue
+		}
+		c.seen[s.Fingerprint] = where == WhereArgument
 		s.Where, s.Line, s.Column = where, 0, 0
 		if name != "" {
 			s.Name = name

@@ -74,10 +74,8 @@ func readArmour(text []byte) armour {
 			}
 			a.body = append(a.body, c)
 		case c == '+':
-			// an operator between strings stands alone
-			if i+1 < len(text) && text[i+1] > ' ' && text[i+1] != '"' && text[i+1] != '\'' && (i == 0 || text[i-1] > ' ' || len(a.body) > 0) && !aroundQuote(text, i) {
-				a.body = append(a.body, c)
-			} else if !aroundQuote(text, i) && i+1 < len(text) && (text[i+1] == '\n' || text[i+1] == '\r' || text[i+1] == '\\') {
+			// between strings it is an operator, and stands alone
+			if !apart(text, i-1) || !apart(text, i+1) {
 				a.body = append(a.body, c)
 			}
 		case c == '\\' && i+1 < len(text) && (text[i+1] == 'n' || text[i+1] == 'r' || text[i+1] == 't' || text[i+1] == '\\'):
@@ -96,19 +94,9 @@ func readArmour(text []byte) armour {
 	return a
 }
 
-// aroundQuote reports whether the nearest thing before or after text[i] that is
-// not blank is a quote.
-func aroundQuote(text []byte, i int) bool {
-	j := i - 1
-	for j >= 0 && (text[j] == ' ' || text[j] == '\t') {
-		j--
-	}
-	if j >= 0 && (text[j] == '"' || text[j] == '\'') {
-		return true
-	}
-	for j = i + 1; j < len(text) && j < i+40 && text[j] <= ' '; j++ {
-	}
-	return j < len(text) && j > i+1 && (text[j] == '"' || text[j] == '\'')
+// apart reports whether text[i] is a blank, a quote or nothing.
+func apart(text []byte, i int) bool {
+	return i < 0 || i >= len(text) || text[i] <= ' ' || text[i] == '"' || text[i] == '\''
 }
 
 // headerName returns the name of the header that text begins with, or "".

@@ -28,8 +28,7 @@ const (
 	// code); the pattern must match its whole value.
 	Value Form = "value"
 	// Whole: the rule has no keywords; the pattern is searched for in the
-	// whole of a file that Paths name (its first MiB). Lines are matched by ^
-	// and $.
+	// whole of a file that Paths name. Lines are matched by ^ and $.
 	Whole Form = "file"
 	// Present: the file that Paths name is a secret as a whole, whatever its
 	// content.

@@ -15,9 +15,8 @@ const (
 	maxFound  = 500     // secrets
 	maxValue  = 4096    // bytes of a value that is not a private key
 	before    = 128     // bytes before a keyword that a window begins with
-	maxWhole  = 1 << 20 // bytes that rules of form Whole look at
 	workBase  = 4 << 20 // bytes of text that patterns may look at …
-	workTimes = 16      // … plus so many times the text
+	workTimes = 2       // … plus so many times the text
 )
 
 // limitError says that a text was not searched to its end.
@@ -180,7 +179,7 @@ func (sc *scanner) window(r *rule, at int) {
 	sc.search(r, from, to)
 }
 
-func (sc *scanner) whole(r *rule) { sc.search(r, 0, min(len(sc.text), maxWhole)) }
+func (sc *scanner) whole(r *rule) { sc.search(r, 0, len(sc.text)) }
 
 func (sc *scanner) search(r *rule, from, to int) {
 	if !sc.spend(to - from) {

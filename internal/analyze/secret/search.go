@@ -29,7 +29,7 @@ type literal struct {
 const (
 	maybeBits  = 18
 	bucketBits = 12
-	foldMask = 0x20202020 // makes letters lower case; what it does to others is undone by comparing
+	foldMask   = 0x20202020 // makes letters lower case; what it does to others is undone by comparing
 
 	minLiteral = 4
 )

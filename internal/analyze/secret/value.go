@@ -59,6 +59,9 @@ var words = []string{"password", "passwd", "secret", "token", "credential", "api
 // reference reports whether a value names a place where the secret is, or is
 // an expression, and so none itself.
 func reference(v []byte) bool {
+	if len(v) == 0 {
+		return false
+	}
 	switch v[0] {
 	case '$', '<', '[', '{', '(', '/', '~', '&', '*', '%', '@', '!', '|', '>', '#':
 		if v[0] == '$' && len(v) > 1 && '0' <= v[1] && v[1] <= '9' {
