@@ -7,11 +7,17 @@ import (
 	"strings"
 )
 
+// symlink is where a link points and the layer that made it.
+type symlink struct {
+	to    string
+	layer int32
+}
+
 // linkMap knows every symbolic link of a file system and resolves paths. What
 // it holds and the work it does for one image are bounded; [linkMap.problems]
 // says when a bound was reached.
 type linkMap struct {
-	target  map[string]string
+	target  map[string]symlink
 	below   map[string]map[string]struct{} // directory to the links, and directories above links, right in it
 	steps   int                            // elements of paths looked at so far
 	full    bool                           // a link was not kept
@@ -19,7 +25,7 @@ type linkMap struct {
 }
 
 const (
-	maxSymlinks  = 500_000    // kept of one image
+	maxSymlinks  = 300_000    // kept of one image
 	maxLinkSteps = 20_000_000 // some seconds: images need thousands
 )
 
@@ -38,10 +44,10 @@ func (m *linkMap) problems() []Problem {
 }
 
 func newLinkMap() *linkMap {
-	return &linkMap{target: map[string]string{}, below: map[string]map[string]struct{}{}}
+	return &linkMap{target: map[string]symlink{}, below: map[string]map[string]struct{}{}}
 }
 
-func (m *linkMap) add(path, target string) {
+func (m *linkMap) add(path, target string, layer int) {
 	if len(m.target) >= maxSymlinks {
 		if _, ok := m.target[path]; !ok {
 			m.full = true
@@ -49,7 +55,7 @@ func (m *linkMap) add(path, target string) {
 		}
 	}
 	m.changes++
-	m.target[path] = target
+	m.target[path] = symlink{target, int32(layer)}
 	for p := path; p != ""; p = parent(p) {
 		d := parent(p)
 		if m.below[d] == nil {
@@ -77,8 +83,8 @@ func (m *linkMap) remove(path string) {
 	}
 }
 
-// removeBelow removes every link below dir that keep does not name.
-func (m *linkMap) removeBelow(dir string, keep map[string]bool) {
+// removeBelow removes every link below dir that layers before the given one made.
+func (m *linkMap) removeBelow(dir string, before int) {
 	var all []string
 	todo := []string{dir}
 	for len(todo) > 0 && m.steps <= maxLinkSteps {
@@ -86,7 +92,7 @@ func (m *linkMap) removeBelow(dir string, keep map[string]bool) {
 		todo = todo[:len(todo)-1]
 		m.steps += len(m.below[d])
 		for p := range m.below[d] {
-			if _, ok := m.target[p]; ok && !keep[p] {
+			if l, ok := m.target[p]; ok && l.layer < int32(before) {
 				all = append(all, p)
 			}
 			todo = append(todo, p)
@@ -126,7 +132,8 @@ func (m *linkMap) resolveDir(path string) (string, bool) {
 		if done != "" {
 			next = done + "/" + name
 		}
-		t, ok := m.target[next]
+		link, ok := m.target[next]
+		t := link.to
 		if !ok {
 			done = next
 			continue
@@ -155,7 +162,7 @@ func landOnLinks(layers []Layer) ([]Layer, *linkMap) {
 	links := newLinkMap()
 	out := layers
 	for i := range layers {
-		moved := findMoves(layers[i].Files, links)
+		moved := findMoves(layers[i].Files, i, links)
 		if len(moved) == 0 {
 			continue
 		}
@@ -173,9 +180,8 @@ type frame struct {
 }
 
 // findMoves updates links by one layer and returns the entries that land elsewhere.
-func findMoves(t *Table, links *linkMap) map[string]string {
+func findMoves(t *Table, layer int, links *linkMap) map[string]string {
 	moved := map[string]string{}
-	own := map[string]bool{} // explicit links of this layer
 	lastDir, lastReal, lastLinks := "", "", 0
 	c := t.cursor()
 	var stack []frame // explicit directories and links of this layer above the entry
@@ -190,7 +196,7 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 					links.remove(string(c.path))
 				}
 				if len(links.below[string(c.path)]) > 0 {
-					links.removeBelow(string(c.path), nil)
+					links.removeBelow(string(c.path), layer+1)
 				}
 			}
 			continue
@@ -222,9 +228,8 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 		}
 		switch c.Type {
 		case Symlink:
-			links.removeBelow(real, nil)
-			links.add(real, string(c.link))
-			own[real] = true
+			links.removeBelow(real, layer+1)
+			links.add(real, string(c.link), layer)
 			to := string(c.link)
 			if !strings.HasPrefix(to, "/") {
 				to = parent(real) + "/" + to
@@ -237,12 +242,12 @@ func findMoves(t *Table, links *linkMap) map[string]string {
 			stack = append(stack, frame{path, real})
 		case Whiteout:
 			links.remove(real)
-			links.removeBelow(real, nil)
+			links.removeBelow(real, layer+1)
 		case Opaque:
-			links.removeBelow(real, own)
+			links.removeBelow(real, layer)
 		default:
 			links.remove(real)
-			links.removeBelow(real, nil)
+			links.removeBelow(real, layer+1)
 		}
 	}
 	return moved
