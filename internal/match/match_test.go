@@ -300,6 +300,7 @@ func TestModules(t *testing.T) {
 		{"of another stream", built, "perl:5.30:8040020210:abc", []advisory.Affected{claim("perl:5.32", "4:5.32.1-453.module_el8.4.0+1", "")}, false},
 		{"of another stream that begins alike", built, "perl:5.3:8040020210:abc", []advisory.Affected{claim("perl:5.30", "4:5.32.1-453.module_el8.4.0+1", "")}, false},
 		{"of a module that is not told", built, "", []advisory.Affected{claim("perl:5.30", "4:5.30.1-453.module_el8.4.0+1", "")}, true},
+		{"of a module that is not told, whose versions are of another stream", built, "", []advisory.Affected{claim("perl:5.32", "4:5.32.1-453.module_el8.4.0+1", "")}, false},
 		{"of a module, plain fix", built, "perl:5.30:8040020210:abc", []advisory.Affected{claim("", "4:5.31-421.el8", "")}, false},
 		{"of a module, fix of a module that is not told", built, "perl:5.30:1:a", []advisory.Affected{claim("", "4:5.30.1-453.module_el8.4.0+1", "")}, true},
 		{"only packages of none", built, "perl:5.30:1:a", []advisory.Affected{claim("-", "9", "")}, false},

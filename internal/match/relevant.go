@@ -65,6 +65,9 @@ func otherModule(p *inventory.Package, cl claim) string {
 		if p.Module != "" && p.Module != a.Module && !strings.HasPrefix(p.Module, a.Module+":") {
 			return fmt.Sprintf("is for the module %s; the package is of %s", a.Module, moduleName(p))
 		}
+		if p.Module == "" && otherStream(p, a) {
+			return fmt.Sprintf("is for the module %s; the package's version is of another stream", a.Module)
+		}
 	case a.Fix.State == advisory.Fixed && len(a.Fix.Versions) > 0:
 		built := slices.ContainsFunc(a.Fix.Versions, modular)
 		if built && !inModule {
@@ -77,6 +80,24 @@ func otherModule(p *inventory.Package, cl claim) string {
 		return "is for packages of no module; the package is of " + moduleName(p)
 	}
 	return ""
+}
+
+// otherStream tells a package of another stream by its version where it does not
+// say its module: streams mostly are called like the versions in them,
+// "postgresql:12".
+func otherStream(p *inventory.Package, a *advisory.Affected) bool {
+	_, stream, _ := strings.Cut(a.Module, ":")
+	if stream == "" || stream[0] < '0' || stream[0] > '9' {
+		return false
+	}
+	of := func(version string) bool {
+		_, v, epoch := strings.Cut(version, ":")
+		if !epoch {
+			v = version
+		}
+		return v == stream || strings.HasPrefix(v, stream+".") || strings.HasPrefix(v, stream+"-")
+	}
+	return len(a.Fix.Versions) > 0 && of(a.Fix.Versions[0]) && !of(p.Version)
 }
 
 // speaksOfModules reports whether the record has claims about modules for the
