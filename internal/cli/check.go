@@ -162,11 +162,13 @@ func (f *checkFlags) exitCode(v *policy.Verdict) int {
 
 // lookedFor are the kinds of facts that the product's analyzers look for.
 func lookedFor() []string {
-	kinds := map[string]string{"secret": policy.FactSecret, "account": policy.FactAccount}
 	var out []string
 	for _, an := range analyzers() {
-		if kind := kinds[an.Name()]; kind != "" {
-			out = append(out, kind)
+		switch an.Name() {
+		case "secret":
+			out = append(out, policy.FactSecret)
+		case "account":
+			out = append(out, policy.FactAccount, policy.FactAccountFile)
 		}
 	}
 	return out

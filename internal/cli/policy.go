@@ -249,8 +249,9 @@ func explainBundle(w io.Writer, b *policy.Bundle) {
 		if i == 0 {
 			lead = "\nFor "
 		}
-		fmt.Fprintf(w, "%s%s", lead, imageText(m.Registry, m.Repository, m.Image))
-		if m.Name != "" {
+		images := imageText(m.Registry, m.Repository, m.Image)
+		fmt.Fprint(w, lead+images)
+		if m.Name != "" && m.Name != images {
 			fmt.Fprintf(w, " (%s)", m.Name)
 		}
 		fmt.Fprintln(w, ":")
