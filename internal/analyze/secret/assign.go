@@ -67,7 +67,7 @@ func readAssignment(text []byte, from, to int, syn syntax) (assignment, bool) {
 		i += 2
 	case c == '>' && inTag:
 		i++
-	case c == ',' && quote && syn != data:
+	case c == ',' && quote && syn != data && inCall(text, l):
 		i++
 	case quote && (bytes.HasPrefix(text[i:], []byte("value=")) || bytes.HasPrefix(text[i:], []byte("Value="))):
 		i += 6
@@ -135,6 +135,14 @@ func (a assignment) read(text []byte, i int, syn syntax, inTag bool) (assignment
 		a.end--
 	}
 	return a, a.end > a.start
+}
+
+// inCall reports whether a quoted name that begins at l is the first argument
+// of a call.
+func inCall(text []byte, l int) bool {
+	for l -= 2; l >= 0 && text[l] == ' '; l-- {
+	}
+	return l >= 0 && text[l] == '('
 }
 
 func nameByte(c byte) bool { return wordByte(c) || c == '-' || c == '.' }

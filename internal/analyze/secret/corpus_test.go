@@ -176,3 +176,59 @@ func TestFalse(t *testing.T) {
 		})
 	}
 }
+
+// TestPlantedConfig finds what stands in the configuration of the corpus'
+// image "secrets": ../shared/corpus/images.sh, img_secrets.
+func TestPlantedConfig(t *testing.T) {
+	corpus := os.Getenv("TIDEWAITER_CORPUS")
+	if corpus == "" {
+		t.Skip("TIDEWAITER_CORPUS is not set")
+	}
+	blobs, err := filepath.Glob(filepath.Join(corpus, "oci", "secrets", "blobs", "sha256", "*"))
+	if err != nil || len(blobs) == 0 {
+		t.Skip("no image: ", err)
+	}
+	for _, b := range blobs {
+		data, err := os.ReadFile(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var file struct {
+			Config struct {
+				Env    []string
+				Cmd    []string
+				Labels map[string]string
+			} `json:"config"`
+			History []struct {
+				CreatedBy  string `json:"created_by"`
+				EmptyLayer bool   `json:"empty_layer"`
+			} `json:"history"`
+		}
+		if len(data) == 0 || data[0] != '{' || json.Unmarshal(data, &file) != nil || len(file.Config.Env) == 0 {
+			continue
+		}
+		config := &inventory.Config{Env: file.Config.Env, Cmd: file.Config.Cmd, Labels: file.Config.Labels}
+		for _, h := range file.History {
+			config.History = append(config.History, inventory.History{CreatedBy: h.CreatedBy, EmptyLayer: h.EmptyLayer})
+		}
+		img := &inventory.Image{}
+		if err := (ImageAnalyzer{}).AnalyzeImage(t.Context(), config, img); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, f := range img.Facts {
+			var s Secret
+			if err := json.Unmarshal(f.Data, &s); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, s.Where+":"+s.Name)
+			t.Logf("%s:%s %s %.2f", s.Where, s.Name, s.Rule, s.Confidence)
+		}
+		want := []string{"env:DB_PASSWORD", "env:AWS_SECRET_ACCESS_KEY", "label:token"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		return
+	}
+	t.Error("no configuration")
+}

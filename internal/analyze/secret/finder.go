@@ -117,10 +117,14 @@ func checkPassword(value []byte, sure float64) verdict {
 	if reference(value) && value[0] != '/' && value[0] != '.' || isWord(value) || len(value) < 3 {
 		return verdict{}
 	}
-	if s := shapeOf(value); s.classes() < 2 && len(value) < 12 {
-		sure *= 0.7
+	v := verdict{confidence: sure}
+	lower := strings.ToLower(string(value))
+	if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(lower, w) }) || strings.Contains(lower, "pwd") || strings.Contains(lower, "pass") {
+		v.weak, v.confidence = true, sure*0.4
+	} else if s := shapeOf(value); s.classes() < 2 && len(value) < 12 {
+		v.confidence *= 0.7
 	}
-	return verdict{confidence: sure}
+	return v
 }
 
 // checkHash accepts the hash of a password; one that can be guessed quickly

@@ -154,7 +154,7 @@ func contextOf(path string) (context string, factor float64) {
 			break
 		}
 		switch strings.ToLower(dir) {
-		case "test", "tests", "testing", "testdata", "test-data", "test_data", "__tests__", "spec", "specs", "fixture", "fixtures", "__fixtures__", "mock", "mocks", "__mocks__", "e2e", "testcases", "unittests", "selftest":
+		case "test", "tests", "testing", "testdata", "test-data", "test_data", "__tests__", "spec", "specs", "fixture", "fixtures", "__fixtures__", "mock", "mocks", "__mocks__", "e2e", "testcases", "unittest", "unittests", "selftest", "dummyserver", "testutil", "testutils", "testsuite":
 			return ContextTest, 0.4
 		case "doc", "docs", "documentation", "man", "javadoc", "wiki":
 			return ContextDocumentation, 0.4
@@ -175,11 +175,11 @@ func contextOf(path string) (context string, factor float64) {
 		return ContextExample, 0.5
 	}
 	switch {
-	case strings.HasPrefix(base, "readme"), base == "pkg-info", base == "metadata" && strings.Contains(path, "-info/"):
+	case strings.HasPrefix(base, "readme"), base == "pkg-info", stem == "swagger", stem == "openapi", base == "metadata" && strings.Contains(path, "-info/"):
 		return ContextDocumentation, 0.4
 	case strings.HasPrefix(base, "example.") || strings.HasSuffix(stem, ".example") || strings.HasSuffix(stem, "-example") || strings.HasSuffix(stem, ".sample") || strings.HasSuffix(stem, "-sample"):
 		return ContextExample, 0.5
-	case strings.HasSuffix(stem, "_test") || strings.HasSuffix(stem, ".test") || strings.HasSuffix(stem, ".spec") || strings.HasSuffix(stem, "_spec") || strings.HasPrefix(base, "test_"):
+	case strings.HasSuffix(stem, "_test") || strings.HasSuffix(stem, ".test") || strings.HasSuffix(stem, ".spec") || strings.HasSuffix(stem, "_spec") || strings.HasPrefix(base, "test") || strings.Contains(stem, "_test_"):
 		return ContextTest, 0.4
 	case inLibrary(path):
 		return ContextLibrary, 0.75
