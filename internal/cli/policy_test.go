@@ -156,3 +156,17 @@ func TestCoveragePageHasTheGates(t *testing.T) {
 		}
 	}
 }
+
+func TestPolicyDiff(t *testing.T) {
+	c := newCommand(t)
+	one := c.file("1.json", bundleText(always("STOP")+`,{"id":"q","gate":"Packages","trigger":"blacklist","action":"STOP","params":[{"name":"name","value":"sudo"},{"name":"version","value":"1"}]}`, ""))
+	_, converted, _ := c.run("policy", "convert", one)
+	if code, out, errs := c.run("policy", "diff", one, c.file("2.json", converted)); code != 0 || out != "" {
+		t.Errorf("exit code %d for the same in two formats: %s%s", code, out, errs)
+	}
+	two := c.file("3.json", bundleText(always("STOP")+`,{"id":"q","gate":"packages","trigger":"blacklist","action":"WARN","params":[{"name":"version","value":"1"},{"name":"name","value":"sudo"}]}`, ""))
+	want := "- rule of p: stop when packages/denylist name=\"sudo\" version=\"1\"\n+ rule of p: warn when packages/denylist name=\"sudo\" version=\"1\"\n"
+	if code, out, _ := c.run("policy", "diff", one, two); code != 1 || out != want {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+}
