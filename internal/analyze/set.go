@@ -2,11 +2,9 @@ package analyze
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -41,6 +39,8 @@ type Limits struct {
 	PathDepth  int    // elements of a path; default 4,096
 	Together   int    // files kept for one Together analyzer of one layer; default 200,000
 	WantedFile int64  // a larger wanted file is a Problem, unread; default 4 GiB
+	Sparse     int64  // bytes of all sparse files of one layer, holes included; a file beyond is a Problem, unread; default 16 GiB
+	Facts      int    // packages, licences, binaries … learned of one layer; what is beyond is a Problem; default 100,000
 	Problems   int    // kept per analyzer and layer; the rest is counted; default 1,000
 }
 
@@ -54,6 +54,8 @@ func (l Limits) withDefaults() Limits {
 	l.PathDepth = cmp.Or(l.PathDepth, 4096)
 	l.Together = cmp.Or(l.Together, 200_000)
 	l.WantedFile = cmp.Or(l.WantedFile, 4<<30)
+	l.Sparse = cmp.Or(l.Sparse, 16<<30)
+	l.Facts = cmp.Or(l.Facts, 100_000)
 	l.Problems = cmp.Or(l.Problems, 1000)
 	return l
 }
@@ -88,6 +90,10 @@ func KeyOf(a Analyzer) Key {
 	}
 	return k
 }
+
+// MaxFacts is how much all layers of one image together may make known; a
+// base layer's package database is read again in every layer that changes it.
+func (s *Set) MaxFacts() int { return 6 * s.limits().Facts }
 
 // Keys returns the keys of all analyzers, sorted.
 func (s *Set) Keys() []Key {
@@ -154,118 +160,6 @@ func (s *Set) Missing(files *inventory.Table, have map[Key]bool) (*Set, []invent
 func newRecord(a Analyzer) inventory.Record {
 	k := KeyOf(a)
 	return inventory.Record{Analyzer: k.Analyzer, Version: k.Version, Config: k.Config}
-}
-
-// runner runs the analyzers over the wanted files of one layer, in order, in
-// one goroutine of its own beside the walk.
-type runner struct {
-	set      *Set
-	ctx      context.Context
-	records  []inventory.Record
-	together [][]*File
-	dropped  []int // files beyond Limits.Together
-
-	queue chan job
-	done  chan struct{}
-	err   error
-}
-
-type job struct {
-	file  *File
-	alone []int // indexes of the analyzers
-	keep  bool
-}
-
-func (s *Set) newRunner(ctx context.Context) *runner {
-	r := &runner{
-		set: s, ctx: ctx, queue: make(chan job, 64), done: make(chan struct{}),
-		records:  make([]inventory.Record, len(s.Analyzers)),
-		together: make([][]*File, len(s.Analyzers)),
-		dropped:  make([]int, len(s.Analyzers)),
-	}
-	for i, a := range s.Analyzers {
-		r.records[i] = newRecord(a)
-	}
-	go r.run()
-	return r
-}
-
-func (r *runner) run() {
-	defer close(r.done)
-	for j := range r.queue {
-		for _, i := range j.alone {
-			if r.ctx.Err() == nil {
-				r.analyze(i, &FileSet{files: []*File{j.file}}, j.file.Path)
-			}
-		}
-		if !j.keep {
-			j.file.release()
-		}
-	}
-	for i := range r.set.Analyzers {
-		if files := r.together[i]; len(files) > 0 && r.ctx.Err() == nil {
-			r.analyze(i, NewFileSet(files...), "")
-		}
-	}
-	for _, files := range r.together {
-		for _, f := range files {
-			f.release()
-		}
-	}
-	r.err = r.ctx.Err()
-	for i := range r.records {
-		rec := &r.records[i]
-		if n := r.dropped[i]; n > 0 {
-			rec.Problems = append(rec.Problems, inventory.Problem{Analyzer: rec.Analyzer, Limit: "files of one layer",
-				Message: fmt.Sprintf("%d files beyond the limit of %d were not read", n, r.set.Limits.withDefaults().Together)})
-		}
-		if most := r.set.Limits.withDefaults().Problems; len(rec.Problems) > most {
-			more := len(rec.Problems) - most
-			rec.Problems = append(rec.Problems[:most:most], inventory.Problem{Analyzer: rec.Analyzer, Limit: "problems of one layer",
-				Message: fmt.Sprintf("%d more problems are not listed", more)})
-		}
-	}
-}
-
-// analyze calls one analyzer. A panic on hostile input is a bug of ours; it
-// costs that analyzer's result for that file, visibly, not the scan.
-func (r *runner) analyze(i int, files fs.FS, path string) {
-	rec := &r.records[i]
-	defer func() {
-		if p := recover(); p != nil {
-			rec.Problems = append(rec.Problems, inventory.Problem{Analyzer: rec.Analyzer, Path: path,
-				Message: fmt.Sprintf("analyzer stopped on an internal error: %v", p)})
-		}
-	}()
-	err := r.set.Analyzers[i].Analyze(r.ctx, files, rec)
-	if err != nil && r.ctx.Err() == nil {
-		Problemf(rec, path, "%w", err)
-	}
-}
-
-// want decides who gets a file.
-func (r *runner) want(e Entry) (alone []int, together []int) {
-	for i, a := range r.set.Analyzers {
-		switch a.Wants(e) {
-		case Alone:
-			alone = append(alone, i)
-		case Together:
-			if len(r.together[i]) >= r.set.Limits.withDefaults().Together {
-				r.dropped[i]++
-				continue
-			}
-			together = append(together, i)
-		}
-	}
-	return alone, together
-}
-
-// finish waits for all analyses and returns the records in order of name.
-func (r *runner) finish() ([]inventory.Record, error) {
-	close(r.queue)
-	<-r.done
-	slices.SortFunc(r.records, func(a, b inventory.Record) int { return strings.Compare(a.Analyzer, b.Analyzer) })
-	return r.records, r.err
 }
 
 func (s *Set) limits() Limits { return s.Limits.withDefaults() }

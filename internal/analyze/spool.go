@@ -122,6 +122,9 @@ func (k *keeper) close() {
 // unlinkedTemp makes a temporary file without a name. Where the system cannot
 // remove an open file the name stays.
 func unlinkedTemp(dir string) (*os.File, error) {
+	if tmp, err := namelessTemp(dir); err == nil {
+		return tmp, nil
+	}
 	tmp, err := os.CreateTemp(dir, "tidewaiter-*")
 	if err != nil {
 		return nil, err

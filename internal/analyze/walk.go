@@ -17,7 +17,7 @@ import (
 )
 
 // WalkVersion is raised when the same layer would yield another file table.
-const WalkVersion = 1
+const WalkVersion = 2
 
 // Layer reads the tar stream of one layer once, from its first to its last
 // byte, and returns its file table and a record per analyzer. DiffID is left
@@ -26,25 +26,31 @@ const WalkVersion = 1
 // A tar that cannot be read to its end, or that breaks a limit, is an error.
 // A file that an analyzer could not read is a Problem in its record.
 func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	w := &walk{limits: s.limits(), ctx: ctx, sum: sha256.New(), head: make([]byte, SniffLen), buf: make([]byte, 256<<10)}
 	w.keeper = keeper{set: s, limits: w.limits, buf: w.buf}
 	defer w.keeper.close()
-	w.run = s.newRunner(ctx)
+	w.run = s.newRunner(ctx, stop)
 	err := w.tar(r)
+	var base *inventory.Table
 	if err != nil {
-		cancel()
+		stop(nil)
+	} else if base = w.files.Table(); w.files.Added() > base.Len() {
+		w.run.replaced = base // entries that replace others: what was learned from those is void
 	}
 	records, rerr := w.run.finish()
+	if limit := (*LimitError)(nil); errors.As(context.Cause(ctx), &limit) {
+		return inventory.Layer{}, limit
+	}
 	if err != nil {
 		return inventory.Layer{}, err
 	}
 	if rerr != nil {
 		return inventory.Layer{}, rerr
 	}
-	table := w.table(records)
-	if len(w.problems) > 0 {
+	table := w.table(base, records)
+	if len(w.problems)+w.skipped > 0 {
 		if w.skipped > 0 {
 			w.problems = append(w.problems, inventory.Problem{Analyzer: walkName, Limit: "problems of one layer", Message: fmt.Sprintf("%d more problems are not listed", w.skipped)})
 		}
@@ -65,6 +71,7 @@ type walk struct {
 	files inventory.Builder
 	links inventory.Builder // hard links, resolved at the end
 	n     int
+	holes int64 // bytes of sparse files
 	sum   hash.Hash
 	head  []byte
 	buf   []byte
@@ -213,6 +220,14 @@ func (w *walk) regular(f inventory.File, h *tar.Header, content io.Reader) error
 		return fmt.Errorf("%s: negative size in its tar header", f.Path)
 	}
 	f.Size = h.Size
+	if sparse(h) {
+		if f.Size > w.limits.Sparse-w.holes {
+			w.problem(f.Path, "sparse files", fmt.Sprintf("a sparse file of %d bytes: with it the layer's are larger than the limit of %d; it was not read", f.Size, w.limits.Sparse))
+			w.files.Add(f)
+			return nil
+		}
+		w.holes += f.Size
+	}
 	n := min(int64(len(w.head)), h.Size)
 	head := w.head[:n]
 	if _, err := io.ReadFull(content, head); err != nil {
@@ -260,17 +275,31 @@ func (w *walk) regular(f inventory.File, h *tar.Header, content io.Reader) error
 	w.sum.Sum(f.SHA256[:0])
 	w.files.Add(f)
 	for _, i := range together {
-		w.run.together[i] = append(w.run.together[i], kept)
+		w.run.together[i] = append(w.run.together[i], keptFile{kept, f.SHA256})
 	}
 	if len(alone) == 0 {
 		return nil
 	}
 	select {
-	case w.run.queue <- job{kept, alone, len(together) > 0}:
+	case w.run.queue <- job{kept, f.SHA256, alone, len(together) > 0}:
 		return nil
 	case <-w.ctx.Done():
 		return w.ctx.Err()
 	}
+}
+
+// sparse reports whether a few bytes of the archive may stand for a file of
+// any size.
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *walk) hashRest(content io.Reader, n int64) error {
@@ -294,23 +323,21 @@ func (w *walk) hashRest(content io.Reader, n int64) error {
 // table resolves the hard links and closes the file table. What an analyzer
 // learned from a file holds under every name of that file in the layer that
 // it wants.
-func (w *walk) table(records []inventory.Record) *inventory.Table {
-	base, links := w.files.Table(), w.links.Table()
+func (w *walk) table(base *inventory.Table, records []inventory.Record) *inventory.Table {
+	links := w.links.Table()
 	if links.Len() == 0 {
 		return base
 	}
+	chains := map[string]string{}
 	all := inventory.Builder{}
 	aliases := make([]map[string][]string, len(records))
 	for l := range links.All() {
 		target := l.Link
 		f, ok := base.Lookup(target)
-		for hops := 0; !ok && hops < 16; hops++ {
-			next, linked := links.Lookup(target)
-			if !linked {
-				break
-			}
-			target = next.Link
+		if !ok {
+			target = follow(base, links, chains, target)
 			f, ok = base.Lookup(target)
+			ok = ok && target != ""
 		}
 		if !ok {
 			w.problem(l.Path, "", fmt.Sprintf("hard link to %q, which is not in the layer", l.Link))
@@ -329,15 +356,41 @@ func (w *walk) table(records []inventory.Record) *inventory.Table {
 		}
 		all.Add(l)
 	}
-	for f := range base.All() {
-		all.Add(f)
-	}
+	all.Take(base)
 	for i, a := range aliases {
 		if len(a) > 0 {
-			addAliases(&records[i], a)
+			w.run.addAliases(&records[i], a)
 		}
 	}
 	return all.Table()
+}
+
+// follow returns the entry at the end of a chain of hard links, "" where there
+// is none. It remembers what it finds in chains.
+func follow(base, links *inventory.Table, chains map[string]string, target string) string {
+	var passed []string
+	end := ""
+	for {
+		if known, ok := chains[target]; ok {
+			end = known // "" also in a loop
+			break
+		}
+		chains[target] = ""
+		passed = append(passed, target)
+		next, ok := links.Lookup(target)
+		if !ok {
+			break
+		}
+		target = next.Link
+		if _, ok := base.Lookup(target); ok {
+			end = target
+			break
+		}
+	}
+	for _, p := range passed {
+		chains[p] = end
+	}
+	return end
 }
 
 // alias notes for which analyzers a hard link is a further name of a file
@@ -352,38 +405,18 @@ func (w *walk) alias(records []inventory.Record, aliases []map[string][]string, 
 		}
 		i := slices.IndexFunc(records, func(r inventory.Record) bool { return r.Analyzer == a.Name() })
 		if a.Wants(was) == Ignore {
-			records[i].Problems = append(records[i].Problems, inventory.Problem{Analyzer: a.Name(), Path: link.Path,
-				Message: fmt.Sprintf("not read: it is a hard link, and nothing in its first name %q told that it is wanted", target.Path)})
+			if len(records[i].Problems) < w.limits.Problems {
+				records[i].Problems = append(records[i].Problems, inventory.Problem{Analyzer: a.Name(), Path: link.Path,
+					Message: fmt.Sprintf("not read: it is a hard link, and nothing in its first name %q told that it is wanted", target.Path)})
+			} else {
+				w.skipped++
+			}
 			continue
 		}
 		if aliases[i] == nil {
 			aliases[i] = map[string][]string{}
 		}
 		aliases[i][target.Path] = append(aliases[i][target.Path], link.Path)
-	}
-}
-
-func addAliases(r *inventory.Record, aliases map[string][]string) {
-	for i, n := 0, len(r.Packages); i < n; i++ {
-		for _, a := range aliases[r.Packages[i].Path] {
-			p := r.Packages[i]
-			p.Path = a
-			r.Packages = append(r.Packages, p)
-		}
-	}
-	for i, n := 0, len(r.Binaries); i < n; i++ {
-		for _, a := range aliases[r.Binaries[i].Path] {
-			b := r.Binaries[i]
-			b.Path = a
-			r.Binaries = append(r.Binaries, b)
-		}
-	}
-	for i, n := 0, len(r.Facts); i < n; i++ {
-		for _, a := range aliases[r.Facts[i].Path] {
-			f := r.Facts[i]
-			f.Path = a
-			r.Facts = append(r.Facts, f)
-		}
 	}
 }
 

@@ -78,6 +78,8 @@ func limits() []limit {
 		{"memory-file", "bytes of a wanted file up to which it stays in memory", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.MemoryFile = n }},
 		{"scratch", "bytes on disk for larger wanted files", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Scratch = n }},
 		{"wanted-file", "bytes of a file that is still analyzed", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.WantedFile = n }},
+		{"facts", "packages, licences, binaries one analyzer learns of a layer", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Facts = int(n) }},
+		{"sparse", "bytes of the sparse files of a layer, holes included", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Sparse = n }},
 		{"layers", "layers of an image", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.Layers = int(n) }},
 		{"blob", "bytes of a layer's blob", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.BlobBytes = n }},
 		{"layer", "bytes of a layer, uncompressed", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.LayerBytes = n }},

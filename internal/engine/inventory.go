@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -102,6 +103,7 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 	group.SetLimit(parallel)
 	var first sync.Map // DiffID to the index of the layer that is read
 	again := map[int]int{}
+	var facts atomic.Int64
 	for _, l := range order {
 		if l.DiffID != "" {
 			if i, loaded := first.LoadOrStore(l.DiffID, l.Index); loaded {
@@ -114,6 +116,9 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 			var known bool
 			layers[l.Index], known, err = e.readLayer(ctx, l)
 			o.report(Progress{Layer: l.Index, Done: true, Known: known})
+			if n := layers[l.Index].Facts(); err == nil && facts.Add(int64(n)) > int64(e.Set.MaxFacts()) {
+				return fmt.Errorf("the image breaks the limit \"facts of all layers\" of %d", e.Set.MaxFacts())
+			}
 			if err != nil {
 				if strings.Contains(err.Error(), l.String()) {
 					return err // the stream has named it
