@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func (db *DB) ApplyFeed(ctx context.Context, source string, u *feed.Update, g Gu
 		if had := len(known); !g.Force && had >= 100 && float64(s.total) < float64(had)*max(g.Shrink, 0.5) {
 			return c, &ShrunkenError{source, had, s.total}
 		}
+		for _, b := range s.bad {
+			known.keep(b.Record)
+		}
 		for _, k := range known {
 			if !k.seen {
 				gone = append(gone, k.row)
@@ -149,13 +153,30 @@ type knownRecord struct {
 	seen   bool
 }
 
-func (db *DB) known(ctx context.Context, source string) (map[recordID]*knownRecord, error) {
+// knownRecords are the true records of a source.
+type knownRecords map[recordID]*knownRecord
+
+// keep leaves in force what is known of a record that can now not be read: it
+// is named by its identifier or by a file that is called like it. What it was
+// is better than nothing.
+func (ks knownRecords) keep(record string) {
+	base := path.Base(record)
+	for _, id := range []string{record, base, strings.TrimSuffix(base, path.Ext(base))} {
+		for kind := kindAdvisory; kind <= kindStatement; kind++ {
+			if k := ks[recordID{kind, id}]; k != nil {
+				k.seen = true
+			}
+		}
+	}
+}
+
+func (db *DB) known(ctx context.Context, source string) (knownRecords, error) {
 	rows, err := db.read.QueryContext(ctx, "SELECT id, kind, ext_id, digest FROM records WHERE source = ? AND gen_to IS NULL", source)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	out := map[recordID]*knownRecord{}
+	out := knownRecords{}
 	for rows.Next() {
 		var k knownRecord
 		var id recordID
@@ -215,7 +236,7 @@ type stagedClaim struct {
 // maxBad bounds the records kept aside; a feed with more is broken as a whole.
 const maxBad = 10_000
 
-func (s *stage) read(ctx context.Context, source string, u *feed.Update, known map[recordID]*knownRecord) error {
+func (s *stage) read(ctx context.Context, source string, u *feed.Update, known knownRecords) error {
 	for item, err := range u.Items {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -342,3 +342,15 @@ func TestSourcesThatAreOff(t *testing.T) {
 		t.Error("a stream is covered by a source that is off")
 	}
 }
+
+func TestRecordsThatCannotBeReadAnyMoreStay(t *testing.T) {
+	db := open(t)
+	apply(t, db, update(true, curl("CVE-2026-0001", "1.0"), curl("CVE-2026-0002", "1.0"), curl("CVE-2026-0003", "1.0")), when)
+	c := apply(t, db, update(true, &feed.BadRecord{Record: "all/CVE-2026-0001.json", Err: errors.New("broken")}, curl("CVE-2026-0002", "2.0")), when.AddDate(0, 0, 1))
+	if c.Removed != 1 || c.Bad != 1 || c.Records != 2 {
+		t.Errorf("%+v", c)
+	}
+	if d := cmp.Diff([]string{"CVE-2026-0001 1.0", "CVE-2026-0002 2.0"}, fixes(t, snapshot(t, db, time.Time{}))); d != "" {
+		t.Errorf("what is known (-want +got):\n%s", d)
+	}
+}
