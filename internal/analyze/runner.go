@@ -172,7 +172,11 @@ func shorten[T any](list *[]T, most int) int {
 	if more <= 0 {
 		return 0
 	}
-	*list = append(make([]T, 0, most), (*list)[:most]...)
+	clear((*list)[most:])
+	*list = (*list)[:most]
+	if cap(*list) > 2*most {
+		*list = slices.Clip(append([]T(nil), *list...))
+	}
 	return more
 }
 
