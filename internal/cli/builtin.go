@@ -6,6 +6,7 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/account"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/conan"
@@ -33,6 +34,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/ruby"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/rust"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/sbomfile"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/secret"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/swift"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/wordpress"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
@@ -96,11 +98,24 @@ func analyzers() []analyze.Analyzer {
 	}
 }
 
-// imageAnalyzers lists the analyzers that learn from the finished inventory.
-func imageAnalyzers() []analyze.ImageAnalyzer {
-	return []analyze.ImageAnalyzer{
+// factAnalyzers lists the analyzers of what only policy asks about.
+func factAnalyzers() []analyze.Analyzer {
+	return []analyze.Analyzer{
+		&secret.Analyzer{},
+		account.Analyzer{},
+	}
+}
+
+// imageAnalyzers lists the analyzers that learn from the finished inventory
+// and the configuration.
+func imageAnalyzers(facts bool) []analyze.ImageAnalyzer {
+	list := []analyze.ImageAnalyzer{
 		nix.Analyzer{},
 	}
+	if facts {
+		list = append(list, secret.ImageAnalyzer{})
+	}
+	return list
 }
 
 // sources lists every feed of the product.

@@ -33,7 +33,7 @@ type checkFlags struct {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	var source sourceFlags
+	source := sourceFlags{facts: true}
 	var outputs []string
 	var f checkFlags
 	cmd := &cobra.Command{
@@ -163,7 +163,7 @@ func (f *checkFlags) exitCode(v *policy.Verdict) int {
 // lookedFor are the kinds of facts that the product's analyzers look for.
 func lookedFor() []string {
 	var out []string
-	for _, an := range analyzers() {
+	for _, an := range factAnalyzers() {
 		switch an.Name() {
 		case "secret":
 			out = append(out, policy.FactSecret)

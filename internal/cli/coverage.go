@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/json"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -26,11 +27,11 @@ func (a *app) coverageCommand() *cobra.Command {
 				Config  string `json:"config,omitempty"`
 			}
 			var list []entry
-			for _, an := range analyzers() {
+			for _, an := range slices.Concat(analyzers(), factAnalyzers()) {
 				k := analyze.KeyOf(an)
 				list = append(list, entry{k.Analyzer, k.Version, k.Config})
 			}
-			for _, an := range imageAnalyzers() {
+			for _, an := range imageAnalyzers(true) {
 				list = append(list, entry{Name: an.Name(), Version: an.Version()})
 			}
 			enc := json.NewEncoder(a.out)

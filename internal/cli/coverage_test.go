@@ -2,6 +2,7 @@ package cli
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,12 +21,12 @@ func TestCoveragePageIsComplete(t *testing.T) {
 			named[n] = true
 		}
 	}
-	for _, a := range analyzers() {
+	for _, a := range slices.Concat(analyzers(), factAnalyzers()) {
 		if !named[a.Name()] {
 			t.Errorf("docs/coverage.md does not speak of the analyzer %s", a.Name())
 		}
 	}
-	for _, a := range imageAnalyzers() {
+	for _, a := range imageAnalyzers(true) {
 		if !named[a.Name()] {
 			t.Errorf("docs/coverage.md does not speak of the analyzer %s", a.Name())
 		}
@@ -39,7 +40,7 @@ func TestCoveragePageIsComplete(t *testing.T) {
 
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
-	for _, a := range analyzers() {
+	for _, a := range slices.Concat(analyzers(), factAnalyzers()) {
 		if seen[a.Name()] {
 			t.Errorf("two analyzers are named %s", a.Name())
 		}

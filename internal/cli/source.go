@@ -27,6 +27,7 @@ type sourceFlags struct {
 	noCache       bool
 	parallel      int
 	limits        []string
+	facts         bool // also what only policy asks about
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -58,6 +59,7 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	f.StringVar(&s.image.ContainerdSocket, "containerd-socket", "", "`socket` of containerd")
 	f.StringVar(&s.image.ContainerdNamespace, "containerd-namespace", "", "`namespace` in containerd")
 	f.StringVar(&s.scope, "scope", "squashed", "squashed: what a container sees; all-layers: also what lower layers still contain")
+	f.BoolVar(&s.facts, "secrets", s.facts, "also look for secrets and at accounts")
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -150,7 +152,11 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	if err != nil {
 		return nil, err
 	}
-	e := &engine.Engine{Set: &analyze.Set{Analyzers: analyzers()}, ImageAnalyzers: imageAnalyzers(), Parallel: s.parallel, Log: a.log}
+	set := &analyze.Set{Analyzers: analyzers()}
+	if s.facts {
+		set.Analyzers = append(set.Analyzers, factAnalyzers()...)
+	}
+	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
 	if err := s.applyLimits(&e.Set.Limits); err != nil {
 		return nil, err
 	}
