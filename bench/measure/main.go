@@ -109,9 +109,13 @@ func measure(runs int, corpus, tool, floor, only string) error {
 			continue
 		}
 		cs := []*contender{
-			{name: "cold", args: func(l string) []string { return []string{tool, "sbom", "-q", "--no-cache", "-o", "json", "oci-dir:" + l} }},
+			{name: "cold", args: func(l string) []string {
+				return []string{tool, "sbom", "-q", "--no-cache", "-o", "json", "oci-dir:" + l}
+			}},
 			{name: "floor", args: func(l string) []string { return []string{floor, l} }},
-			{name: "cached", args: func(l string) []string { return []string{tool, "sbom", "-q", "--data-dir", cache, "-o", "json", "oci-dir:" + l} }},
+			{name: "cached", args: func(l string) []string {
+				return []string{tool, "sbom", "-q", "--data-dir", cache, "-o", "json", "oci-dir:" + l}
+			}},
 		}
 		for _, p := range peers {
 			switch p {

@@ -15,6 +15,7 @@ type Builder struct {
 	pending []File
 	bytes   int
 	runs    []*Table
+	added   int
 }
 
 // A run is closed at this many entries or bytes of paths.
@@ -25,12 +26,26 @@ const (
 
 // Add adds an entry.
 func (b *Builder) Add(f File) {
+	b.added++
 	b.pending = append(b.pending, f)
 	b.bytes += len(f.Path) + len(f.Link) + len(f.Caps)
 	if len(b.pending) >= runEntries || b.bytes >= runBytes {
 		b.flush()
 	}
 }
+
+// Take adds every entry of a table, which nobody may use afterwards.
+func (b *Builder) Take(t *Table) {
+	b.flush()
+	b.added += t.Len()
+	if t.Len() > 0 {
+		b.runs = append(b.runs, t)
+	}
+}
+
+// Added is how many entries were added: more than the table has where some
+// replaced others.
+func (b *Builder) Added() int { return b.added }
 
 func compareFiles(a, b *File) int {
 	if d := comparePath(a.Path, b.Path); d != 0 {

@@ -91,7 +91,7 @@ type File struct {
 	Major  uint32 // of devices
 	Minor  uint32
 	Kind   Kind     // of regular files
-	SHA256 [32]byte // of regular files
+	SHA256 [32]byte // of regular files; zero where a Problem says that the file was not read
 	Caps   string   // raw value of the security.capability attribute
 	Layer  int      // in an image's table: index of the layer the entry is from
 }
