@@ -80,6 +80,7 @@ func withoutRelease(v string) string {
 
 func requiredPackage(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 	name, want := p.Text("name"), p.Text("version")
+	var wrong []policy.Hit // the package in other versions; one in the right version is enough
 	for _, pkg := range withName(s, name) {
 		h := policy.Hit{Evidence: evidence(s, pkg)}
 		switch {
@@ -100,7 +101,10 @@ func requiredPackage(_ context.Context, s *policy.Subject, p policy.Params) ([]p
 			h.Message = fmt.Sprintf("Required input package (%s) is present (%s), but not at the version specified in policy (%s)", name, pkg.Version, name)
 		}
 		h.Remedy = "Install " + name + " " + want
-		return []policy.Hit{h}, nil
+		wrong = append(wrong, h)
+	}
+	if len(wrong) > 0 {
+		return wrong[:1], nil
 	}
 	if want != "" {
 		return []policy.Hit{{Message: fmt.Sprintf("Required input package (%s,%s) is not present in container image", name, want), Remedy: "Install " + name + " " + want}}, nil
