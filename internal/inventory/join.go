@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 
 // join puts the facts of all layers together: what needs several files, or
 // files of several layers, is decided here, once.
-func join(img *Image, layers []Layer, paths map[string]*presence, elf []File, links *linkMap, all bool) {
+func join(img *Image, layers []Layer, paths map[string]*presence, elf *programs, links *linkMap, all bool) {
 	j := joiner{img: img, elf: elf, paths: paths, links: links, all: all, origins: newOrigins(layers, paths)}
 	for i := range layers {
 		for k := range layers[i].Records {
@@ -35,7 +36,7 @@ type occurrence struct {
 type joiner struct {
 	img     *Image
 	paths   map[string]*presence
-	elf     []File // visible executables, in order
+	elf     *programs
 	links   *linkMap
 	all     bool
 	origins *origins
@@ -172,8 +173,8 @@ func (j *joiner) own() {
 			j.owner[j.found[i].Path] = nil
 		}
 	}
-	for i := range j.elf {
-		j.owner[j.elf[i].Path] = nil
+	for i := range j.elf.list {
+		j.owner[j.elf.list[i].Path] = nil
 	}
 	for i := range j.found {
 		o := j.found[i]
@@ -270,8 +271,13 @@ func (j *joiner) binaries() {
 		known[j.programs[i].Path] = &j.programs[i]
 	}
 	cov := &j.img.Coverage
-	for i := range j.elf {
-		c := &j.elf[i]
+	if n := j.elf.more; n > 0 {
+		cov.Executables, cov.Bytes = n, j.elf.bytes
+		j.img.Problems = append(j.img.Problems, Problem{Analyzer: "squash", Layer: -1, Limit: "executables",
+			Message: fmt.Sprintf("%d executables beyond the limit of %d count as attributed to no package and are not listed", n, maxPrograms)})
+	}
+	for i := range j.elf.list {
+		c := &j.elf.list[i]
 		path := c.Path
 		by := account(path)
 		b := known[path]

@@ -96,8 +96,8 @@ type hiding struct {
 // mergeLayers is the rule of the layers: it returns the table of what is
 // visible and its executables, and fills in the presence of the paths asked
 // for.
-func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, []File) {
-	var programs []File
+func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, *programs) {
+	elf := &programs{}
 	if len(layers) == 1 && layers[0].Files != nil && !hasMarkers(layers[0].Files) {
 		c := layers[0].Files.cursor()
 		for c.next() {
@@ -105,10 +105,10 @@ func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, []File) {
 				p.history = []int{0}
 			}
 			if c.Type == Regular && c.Kind.ELF() {
-				programs = append(programs, c.file())
+				elf.add(&c.entry)
 			}
 		}
-		return layers[0].Files, programs
+		return layers[0].Files, elf
 	}
 	tables := make([]*Table, len(layers))
 	for i := range layers {
@@ -171,10 +171,36 @@ func mergeLayers(layers []Layer, paths map[string]*presence) (*Table, []File) {
 		e.Layer = top.run
 		w.add(&e)
 		if e.Type == Regular && e.Kind.ELF() {
-			programs = append(programs, e.file())
+			elf.add(&e)
 		}
 	}
-	return w.table(), programs
+	return w.table(), elf
+}
+
+// maxPrograms is how many executables of one image are told apart.
+const maxPrograms = 200_000
+
+// programs are the executables of an image, in order of path.
+type programs struct {
+	list  []program
+	more  int // beyond maxPrograms
+	bytes int64
+}
+
+type program struct {
+	Path  string
+	Link  string
+	Size  int64
+	Layer int
+}
+
+func (p *programs) add(e *entry) {
+	if len(p.list) >= maxPrograms {
+		p.more++
+		p.bytes += e.Size
+		return
+	}
+	p.list = append(p.list, program{string(e.path), string(e.link), e.Size, e.Layer})
 }
 
 func hasMarkers(t *Table) bool {
