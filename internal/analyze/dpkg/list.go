@@ -87,13 +87,11 @@ func relative(p string) string {
 // them: packages share these, and owning one says nothing.
 func withoutParents(paths []string) []string {
 	slices.Sort(paths)
+	paths = slices.Compact(paths)
 	kept := make([]string, 0, len(paths))
 	for i, p := range paths {
 		// "a-b" lies between "a" and "a/b", so the next path is not enough
 		rest := paths[i+1:]
-		for len(rest) > 0 && rest[0] == p {
-			rest = rest[1:]
-		}
 		if len(rest) > 0 && strings.HasPrefix(rest[0], p) {
 			j, _ := slices.BinarySearch(rest, p+"/")
 			if j < len(rest) && strings.HasPrefix(rest[j], p+"/") {
