@@ -14,7 +14,7 @@ import (
 
 // Limits on what one database may hold.
 const (
-	maxPackages    = 200_000
+	maxPackages    = 100_000
 	maxFiles       = 1_000_000 // of one package
 	maxPaths       = 128 << 20 // bytes of all paths of one package
 	maxPath        = 8192

@@ -16,7 +16,7 @@ import (
 // Limits on what one status file may hold. Names are limited to what fits
 // into a file name, for dpkg makes file names of them.
 const (
-	maxPackages    = 200_000
+	maxPackages    = 100_000
 	maxName        = 255
 	maxText        = 1024 // of maintainer, home page …
 	maxDescription = 200

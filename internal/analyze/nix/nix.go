@@ -33,7 +33,7 @@ func (Analyzer) Name() string { return "nix" }
 // Version implements [analyze.ImageAnalyzer].
 func (Analyzer) Version() int { return 1 }
 
-const maxPackages = 200_000
+const maxPackages = 100_000
 
 // AnalyzeImage implements [analyze.ImageAnalyzer].
 func (Analyzer) AnalyzeImage(ctx context.Context, _ *inventory.Config, img *inventory.Image) error {

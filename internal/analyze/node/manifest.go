@@ -14,12 +14,12 @@ import (
 
 // Limits of what is taken out of one file.
 const (
-	maxManifest = 8 << 20   // bytes of a package.json
-	maxName     = 256       // bytes of a name or a version
-	maxText     = 200       // bytes of a description, a licence, a supplier
-	maxDepends  = 10_000    // dependencies of a package
-	maxLicenses = 100       // licence statements of a package
-	maxPackages = 1_000_000 // packages of one file
+	maxManifest = 8 << 20 // bytes of a package.json
+	maxName     = 256     // bytes of a name or a version
+	maxText     = 200     // bytes of a description, a licence, a supplier
+	maxDepends  = 10_000  // dependencies of a package
+	maxLicenses = 100     // licence statements of a package
+	maxPackages = 100_000 // packages of one file
 )
 
 // parseManifest makes a package of a package.json. place is the name of its

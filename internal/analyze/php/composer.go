@@ -13,11 +13,11 @@ import (
 
 // Limits of what is taken out of one file.
 const (
-	maxName     = 256       // bytes of a name or a version
-	maxText     = 200       // bytes of a description, a licence, a supplier
-	maxDepends  = 10_000    // dependencies of a package
-	maxLicenses = 100       // licence statements of a package
-	maxPackages = 1_000_000 // packages of one file
+	maxName     = 256     // bytes of a name or a version
+	maxText     = 200     // bytes of a description, a licence, a supplier
+	maxDepends  = 10_000  // dependencies of a package
+	maxLicenses = 100     // licence statements of a package
+	maxPackages = 100_000 // packages of one file
 )
 
 // composerPackage is a package as Composer's installed.json and lock write it.
