@@ -5,6 +5,7 @@ import "fmt"
 // Bounds on one file of a layer, with everything nested in it.
 const (
 	maxDepth     = 32        // archives within archives
+	maxNested    = 50_000    // archives within archives, of one file
 	maxEntries   = 1_000_000 // entries of all central directories together
 	maxDirectory = 64 << 20  // bytes of one central directory
 	maxInflated  = 2 << 30   // bytes inflated in all

@@ -27,6 +27,7 @@ type walk struct {
 	live     int64
 	problems int
 	limits   map[string]bool // limits already reported
+	nested   int             // archives within archives
 }
 
 // nested is where an archive lies.
@@ -182,6 +183,10 @@ func (w *walk) descend(a *archive, m *member, outer nested, self string) {
 	}
 	if outer.depth+1 > maxDepth {
 		w.problem(inner, &limitError{"nesting depth of archives", maxDepth})
+		return
+	}
+	if w.nested++; w.nested > maxNested {
+		w.problem(inner, &limitError{"number of archives within archives", maxNested})
 		return
 	}
 	n := nested{inner: inner, name: name, depth: outer.depth + 1, parent: self}

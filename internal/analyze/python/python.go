@@ -193,7 +193,7 @@ const (
 	maxText     = 200       // bytes of a description, a licence, a supplier
 	maxDepends  = 10_000    // dependencies of a package
 	maxLicenses = 100       // licence statements of a package
-	maxPackages = 1_000_000 // packages of one file
+	maxPackages = 100_000   // packages of one file
 	maxFiles    = 2_000_000 // lines of one file list
 )
 

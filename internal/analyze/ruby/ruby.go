@@ -110,11 +110,11 @@ func inGemTests(dir string) bool {
 
 // Limits of what is taken out of one file.
 const (
-	maxGemspec  = 8 << 20   // bytes of a specification
-	maxName     = 256       // bytes of a name or a version
-	maxText     = 200       // bytes of a description, a licence, a supplier
-	maxList     = 10_000    // dependencies, licences, authors, files
-	maxPackages = 1_000_000 // gems of one lock file
+	maxGemspec  = 8 << 20 // bytes of a specification
+	maxName     = 256     // bytes of a name or a version
+	maxText     = 200     // bytes of a description, a licence, a supplier
+	maxList     = 10_000  // dependencies, licences, authors, files
+	maxPackages = 100_000 // gems of one lock file
 )
 
 // validName reports whether a gem may have the name.
