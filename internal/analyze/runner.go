@@ -152,8 +152,8 @@ func (r *runner) analyze(i int, files fs.FS, path string) {
 				Message: fmt.Sprintf("analyzer stopped on an internal error: %v", p)})
 		}
 		r.cut[i] += bound(rec, r.limits.Facts)
-		if r.total += countsOf(rec).sum() - before; r.total > 3*r.limits.Facts {
-			r.stop(&LimitError{Limit: "facts of all analyzers", Value: int64(3 * r.limits.Facts), Path: path})
+		if r.total += countsOf(rec).sum() - before; r.total > 2*r.limits.Facts {
+			r.stop(&LimitError{Limit: "facts of all analyzers", Value: int64(2 * r.limits.Facts), Path: path})
 		}
 	}()
 	err := r.set.Analyzers[i].Analyze(r.ctx, files, rec)

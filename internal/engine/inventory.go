@@ -156,6 +156,8 @@ func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Lay
 	if e.Layers != nil && diffID != "" {
 		l, have, ok, err := e.Layers.Layer(ctx, diffID, analyze.WalkVersion, append(e.Set.Keys(), analyze.WalkKey()))
 		switch {
+		case ctx.Err() != nil:
+			return known, false, ctx.Err()
 		case err != nil:
 			e.Log.Warn("layer cache: look-up failed, reading the layer", "layer", diffID, "error", err)
 		case ok:
