@@ -40,7 +40,7 @@ type Limits struct {
 	Together   int    // files kept for one Together analyzer of one layer; default 200,000
 	WantedFile int64  // a larger wanted file is a Problem, unread; default 4 GiB
 	Sparse     int64  // bytes of all sparse files of one layer, holes included; a file beyond is a Problem, unread; default 16 GiB
-	Facts      int    // packages, licences, binaries … learned of one layer; by one analyzer; what is beyond is a Problem, more than twice this by all of them an error; default 100,000
+	Facts      int    // packages, licences, binaries … learned of one layer by one analyzer; what is beyond is a Problem, more than twice this by all of them an error; default 100,000
 	Problems   int    // kept per analyzer and layer; the rest is counted; default 1,000
 }
 
