@@ -13,6 +13,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -85,15 +87,36 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := p.Up(ctx); err != nil {
-		// another process may have done the same at the same moment
+	for try := 0; ; try++ {
+		if _, err = p.Up(ctx); err == nil {
+			break
+		}
 		if again := db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); again == nil && have == schemaVersion {
 			return nil
 		}
-		return fmt.Errorf("migrating the schema: %w", err)
+		if try >= 100 || !raced(err) {
+			return fmt.Errorf("migrating the schema: %w", err)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 	_, err = db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	return err
+}
+
+// raced reports whether another process is doing the same migration at this
+// moment: what it has made so far stands in our way.
+func raced(err error) bool {
+	text := err.Error()
+	for _, s := range []string{"already exists", "UNIQUE constraint", "duplicate column", "database is locked", "no such table"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
 }
 
 // Close closes the database.
