@@ -46,7 +46,7 @@ func (a *app) cacheListCommand() *cobra.Command {
 				total += s.Bytes
 			}
 			w.Flush()
-			_, err = fmt.Fprintf(a.out, "%d layers, %s\n", len(stats), size(total))
+			_, err = fmt.Fprintf(a.out, "%s, %s\n", layerCount(len(stats)), size(total))
 			return err
 		},
 	}
@@ -96,7 +96,7 @@ func (a *app) cachePruneCommand() *cobra.Command {
 			if err := layers.Delete(cmd.Context(), gone); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "forgot %d of %d layers, %s\n", len(gone), len(stats), size(freed))
+			_, err = fmt.Fprintf(a.out, "forgot %d of %s, %s\n", len(gone), layerCount(len(stats)), size(freed))
 			return err
 		},
 	}
@@ -104,4 +104,11 @@ func (a *app) cachePruneCommand() *cobra.Command {
 	cmd.Flags().StringVar(&maxSize, "max-size", "", "forget the least recently used until the rest fits into `SIZE`, such as 1GiB")
 	cmd.Flags().BoolVar(&all, "all", false, "forget everything")
 	return cmd
+}
+
+func layerCount(n int) string {
+	if n == 1 {
+		return "1 layer"
+	}
+	return fmt.Sprintf("%d layers", n)
 }

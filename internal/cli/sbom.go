@@ -76,7 +76,7 @@ func parseOutputs(specs, formats []string) ([]output, error) {
 			o.format, o.arg = report.Template, rest
 		}
 		if o.format != report.Template && !slices.Contains(formats, o.format) {
-			return nil, fmt.Errorf("-o %s: no such format; there are %s", s, strings.Join(formats, ", "))
+			return nil, fmt.Errorf("-o %s: no such format; there are %s, template:FILE", s, strings.Join(formats, ", "))
 		}
 		if o.format == report.Template && o.arg == "" {
 			return nil, errors.New("-o template: name the file of the template, as in -o template:report.tmpl")
