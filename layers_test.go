@@ -37,6 +37,7 @@ var numbers = map[string]int{
 	"internal/feed/*":       5,
 	"internal/policy/gates": 5,
 	"internal/report":       5,
+	"internal/query":        5,
 	"internal/pluginhost":   6,
 	"internal/store":        7,
 	"internal/auth":         7,
