@@ -15,6 +15,10 @@ func DistroStream(id, version, codename string) (stream string, ok bool) {
 		majorMinor = parts[0] + "." + parts[1]
 	}
 	switch id {
+	case "amazon", "alma", "oracle", "cbl-mariner": // as scanners' package URLs call them
+		id = map[string]string{"amazon": "amzn", "alma": "almalinux", "oracle": "ol", "cbl-mariner": "mariner"}[id]
+	}
+	switch id {
 	case "debian":
 		if version == "" {
 			version = debianReleases[codename]
@@ -29,8 +33,13 @@ func DistroStream(id, version, codename string) (stream string, ok bool) {
 			version = ubuntuReleases[codename]
 		}
 		return "ubuntu:" + version, version != ""
-	case "fedora", "photon", "azurelinux", "mariner", "openeuler", "openEuler", "anolis", "mageia":
+	case "fedora", "openeuler", "openEuler", "anolis", "mageia":
 		return strings.ToLower(id) + ":" + version, version != ""
+	case "photon", "azurelinux", "mariner":
+		if major == majorMinor { // "3" and a build's "3.0.20240727" are 3.0 as well
+			majorMinor += ".0"
+		}
+		return id + ":" + majorMinor, version != ""
 	case "alpine":
 		if strings.Contains(version, "_alpha") || version == "edge" || codename == "edge" {
 			return "alpine:edge", true
@@ -49,11 +58,16 @@ func DistroStream(id, version, codename string) (stream string, ok bool) {
 			return "amzn:1", true // 2016.09 … 2018.03
 		}
 		return "amzn:" + major, version != ""
-	case "sles", "sled", "sles_sap", "suse-microos", "sle-micro", "sl-micro", "opensuse-leap", "opensuse":
+	case "opensuse-microos":
+		return "opensuse-tumbleweed", true // of whose packages it is made
+	case "sles", "sled", "sles_sap", "sle_hpc", "sle-hpc", "suse-microos", "sle-micro", "sl-micro", "opensuse-leap", "opensuse-leap-micro", "opensuse":
 		switch id {
-		case "sled", "sles_sap":
+		case "sled", "sles_sap", "sle_hpc", "sle-hpc":
 			id = "sles"
 		case "opensuse":
+			if len(version) == len("20171231") && !strings.Contains(version, ".") {
+				return "opensuse-tumbleweed", true // before it had a name of its own
+			}
 			id = "opensuse-leap"
 		case "suse-microos", "sl-micro":
 			id = "sle-micro"
@@ -158,6 +172,8 @@ func OSVStream(ecosystem string) (stream, repository string, ok bool) {
 		}
 		if r := DebianRelease(release); r != "" {
 			release = r
+		} else if release[0] >= '0' && release[0] <= '9' {
+			release, _, _ = strings.Cut(release, ".") // "4.0" is release 4
 		}
 		return "debian:" + release, "", true
 	case "Ubuntu":
@@ -175,11 +191,18 @@ func OSVStream(ecosystem string) (stream, repository string, ok bool) {
 	case "Rocky Linux":
 		return "rocky:" + release, "", release != ""
 	case "Azure Linux":
-		return "azurelinux:" + release, "", release != ""
+		// what was called CBL-Mariner up to 2.0
+		id := "azurelinux"
+		if r, _, _ := strings.Cut(release, "."); r == "1" || r == "2" {
+			id = "mariner"
+		}
+		stream, ok = DistroStream(id, release, "")
+		return stream, "", ok
 	case "Mageia":
 		return "mageia:" + release, "", release != ""
 	case "Photon OS":
-		return "photon:" + release, "", release != ""
+		stream, ok = DistroStream("photon", release, "")
+		return stream, "", ok
 	case "openEuler":
 		return "openeuler:" + rest, "", rest != ""
 	case "Red Hat":
@@ -195,15 +218,22 @@ func OSVStream(ecosystem string) (stream, repository string, ok bool) {
 	return "", "", false
 }
 
-// redHatStream reads the tail of "Red Hat:enterprise_linux:9::appstream".
+// redHatStream reads the tail of "Red Hat:enterprise_linux:9::appstream": the
+// CPE of a product without its beginning. What is built for a release,
+// "ocp_tools:4.15::el9", has the stream of that release.
 func redHatStream(cpe string) (string, string, bool) {
 	parts := strings.Split(cpe, ":")
 	if len(parts) < 2 {
 		return "", "", false
 	}
-	repository := "cpe:/" + map[bool]string{true: "o", false: "a"}[parts[0] == "enterprise_linux"] + ":redhat:" + cpe
+	repository := "cpe:/" + map[bool]string{true: "o", false: "a"}[parts[0] == "enterprise_linux" && len(parts) < 4] + ":redhat:" + cpe
+	for _, p := range parts[2:] {
+		if n, ok := strings.CutPrefix(p, "el"); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+			return "rhel:" + n, repository, true
+		}
+	}
 	switch parts[0] {
-	case "enterprise_linux", "rhel_eus", "rhel_aus", "rhel_tus", "rhel_e4s", "rhel_els", "rhel_mission_critical":
+	case "enterprise_linux", "rhel_eus", "rhel_aus", "rhel_tus", "rhel_e4s", "rhel_els", "rhel_eus_long_life", "rhel_mission_critical":
 		major, _, _ := strings.Cut(parts[1], ".")
 		return "rhel:" + major, repository, major != ""
 	}
@@ -213,6 +243,9 @@ func redHatStream(cpe string) (string, string, bool) {
 // suseStream reads "Linux Enterprise Server 15 SP4" and its like.
 func suseStream(product string) (string, string, bool) {
 	rest, ok := strings.CutPrefix(product, "Linux Enterprise ")
+	if !ok && strings.HasPrefix(product, "Package Hub ") {
+		rest, ok = product, true // packages for the enterprise server
+	}
 	if !ok {
 		return "", "", false
 	}

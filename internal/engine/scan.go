@@ -125,7 +125,7 @@ func distroState(ctx context.Context, snap *store.Snapshot, img *inventory.Image
 		}
 		return out, nil
 	}
-	stream, ok := advisory.DistroStream(d.ID, d.Version, d.Codename)
+	stream, ok := match.Stream(d)
 	out.Stream = stream
 	switch known, stale := snap.Stream(stream); {
 	case !ok:

@@ -52,9 +52,15 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 		if p.Type == "ebuild" && p.Namespace != "" {
 			name = p.Namespace + "/" + p.Name // Gentoo's packages are named with their category
 		}
-		out := []lookup{{advisory.Key{Stream: stream, Name: name}, scheme, advisory.Binary, p.Version}}
 		src, srcVersion := cmp.Or(p.Source, name), cmp.Or(p.SourceVersion, p.Version)
-		return append(out, lookup{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion}), Judged
+		out := []lookup{
+			{advisory.Key{Stream: stream, Name: name}, scheme, advisory.Binary, p.Version},
+			{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion},
+		}
+		if pro, ok := proStream(stream); ok {
+			out = append(out, lookup{advisory.Key{Stream: pro, Name: src}, scheme, advisory.Source, srcVersion})
+		}
+		return out, Judged
 	}
 	switch p.Type {
 	case "generic", "binary", "":
@@ -73,26 +79,6 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 		return nil, UnknownType
 	}
 	return []lookup{{advisory.Key{Stream: p.Type, Name: EcosystemName(p)}, scheme, advisory.Binary, p.Version}}, Judged
-}
-
-// streamOf is the distribution stream of an OS package: its own, where an
-// SBOM or a package URL says one, else that of the image.
-func streamOf(p *inventory.Package, d *inventory.Distro) (string, bool) {
-	if p.Distro != "" {
-		id, v, _ := strings.Cut(p.Distro, ":")
-		codename := ""
-		if d != nil && d.ID == id {
-			codename = d.Codename
-		}
-		if codename == "" && v != "" && (v[0] < '0' || v[0] > '9') {
-			codename, v = v, ""
-		}
-		return advisory.DistroStream(id, v, codename)
-	}
-	if d != nil {
-		return advisory.DistroStream(d.ID, d.Version, d.Codename)
-	}
-	return "", false
 }
 
 // EcosystemName writes a language package's name as the keys of its stream

@@ -26,6 +26,9 @@ func irrelevant(p *inventory.Package, l lookup, cl claim) string {
 	if why := otherModule(p, cl); why != "" {
 		return who + " " + why
 	}
+	if why := otherSupport(l, cl); why != "" {
+		return who + " " + why
+	}
 	if why := otherRepository(p, cl); why != "" {
 		return who + " " + why
 	}
