@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +18,10 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/engine"
 	"github.com/tidewaiter/tidewaiter/internal/image"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/object"
 	"github.com/tidewaiter/tidewaiter/internal/policy"
 	"github.com/tidewaiter/tidewaiter/internal/report"
+	"github.com/tidewaiter/tidewaiter/internal/store"
 )
 
 // checkFlags are the choices of check about policy and outcome.
@@ -26,6 +29,7 @@ type checkFlags struct {
 	policy       string
 	tag          string
 	base         string
+	dockerfile   string
 	at           string
 	detail       bool
 	warnExit     int
@@ -62,7 +66,8 @@ policy asked what could not be told (--allow-unknown makes that 0), 2 for errors
 	fl.StringArrayVarP(&outputs, "output", "o", []string{report.Table}, "`FORMAT[=FILE]`, repeatable: "+strings.Join(report.VerdictFormats(), ", "))
 	fl.StringVar(&f.policy, "policy", "default", "`file` of a bundle, or the name of one that comes with the program: "+strings.Join(shippedPolicies(), ", "))
 	fl.StringVar(&f.tag, "tag", "", "`reference` by which the policy's mappings tell the image (default: the one it was read by)")
-	fl.StringVar(&f.base, "base", "", "`IMAGE` that this one was built on, for rules that compare with it")
+	fl.StringVar(&f.base, "base", "", "`IMAGE` that this one was built on, for rules that compare with it (default: of the images judged before the one whose layers it begins with)")
+	fl.StringVar(&f.dockerfile, "dockerfile", "", "`file` the image was built by; without it one is guessed from the image's history")
 	fl.StringVar(&f.at, "at", "", "`instant` to take as now: 2026-05-01 or 2026-05-01T12:00:00Z; what was known then counts")
 	fl.BoolVar(&f.detail, "detail", false, "show where each row was found, its remedy and trigger id, and what allowlists silenced")
 	fl.IntVar(&f.warnExit, "warn-exit", exitGo, "exit `code` for warn")
@@ -107,25 +112,74 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	var base *inventory.Image
+	q := engine.Question{Image: img, Bundle: bundle, Tag: f.tagOf(arg, img), Now: now, AsOf: o.AsOf}
 	if f.base != "" {
-		if base, err = a.input(ctx, source, f.base); err != nil {
+		if q.Base, err = a.input(ctx, source, f.base); err != nil {
 			return fmt.Errorf("--base %s: %w", f.base, err)
 		}
 	}
-	scan, err := feeds.Scan(ctx, img, o)
+	if f.dockerfile != "" {
+		if q.Dockerfile, err = readDockerfile(f.dockerfile); err != nil {
+			return fmt.Errorf("--dockerfile: %w", err)
+		}
+	}
+	if q.Scan, err = feeds.Scan(ctx, img, o); err != nil {
+		return fmt.Errorf("%s: %w", arg, err)
+	}
+	judge := engine.Judge{Gates: policyGates(), Looked: lookedFor(), Feeds: feeds}
+	if !source.noCache {
+		if judge.Inventories, err = f.inventories(a, source, feeds.DB); err != nil {
+			return err
+		}
+	}
+	v, err := judge.Check(ctx, q)
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	judge := engine.Judge{Gates: policyGates(), Looked: lookedFor()}
-	v, err := judge.Check(ctx, img, scan, bundle, f.tagOf(arg, img), now, base)
-	if err != nil {
-		return fmt.Errorf("%s: %w", arg, err)
+	if f.at == "" { // what is judged as of another day is not seen on that day
+		if err := judge.Remember(ctx, img, &v, q.Tag); err != nil {
+			a.log.Warn("check: later images cannot be compared with this one", "error", err)
+		}
 	}
 	a.code = f.exitCode(&v)
 	return a.writeOutputs(outs, output.options, func(w writer, o output, _ report.Options) error {
 		return report.WriteVerdict(w, o.format, &v, bundle, report.VerdictOptions{Image: arg, Detail: f.detail})
 	})
+}
+
+// inventories makes what reads inventories of remembered layers.
+func (f *checkFlags) inventories(a *app, source *sourceFlags, db *store.DB) (*engine.Engine, error) {
+	dir, err := a.data()
+	if err != nil {
+		return nil, err
+	}
+	e, err := source.engine(a)
+	if err != nil {
+		return nil, err
+	}
+	e.Layers = &store.Layers{DB: db, Objects: object.Folder{Dir: filepath.Join(dir, "objects")}}
+	return e, nil
+}
+
+// maxDockerfile is the size of the largest Dockerfile that is taken.
+const maxDockerfile = 4 << 20
+
+func readDockerfile(name string) (string, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxDockerfile+1))
+	switch {
+	case err != nil:
+		return "", err
+	case len(data) > maxDockerfile:
+		return "", fmt.Errorf("%s is larger than %d bytes", name, maxDockerfile)
+	case strings.TrimSpace(string(data)) == "":
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return string(data), nil
 }
 
 // tagOf is the tag to judge by: the one given, that of a registry or daemon, or

@@ -152,12 +152,8 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	if err != nil {
 		return nil, err
 	}
-	set := &analyze.Set{Analyzers: analyzers()}
-	if s.facts {
-		set.Analyzers = append(set.Analyzers, factAnalyzers()...)
-	}
-	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
-	if err := s.applyLimits(&e.Set.Limits); err != nil {
+	e, err := s.engine(a)
+	if err != nil {
 		return nil, err
 	}
 	if !s.noCache && ref.Kind != image.SBOM {
@@ -173,6 +169,16 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	p := a.progress()
 	defer p.clear()
 	return e.Inventory(ctx, ref, engine.InventoryOptions{Image: s.image, AllLayers: s.scope == "all-layers", Progress: p.report})
+}
+
+// engine makes what reads images, without a memory.
+func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
+	set := &analyze.Set{Analyzers: analyzers()}
+	if s.facts {
+		set.Analyzers = append(set.Analyzers, factAnalyzers()...)
+	}
+	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
+	return e, s.applyLimits(&e.Set.Limits)
 }
 
 // layers opens the layer cache.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,25 +19,66 @@ type Judge struct {
 	// none of such a kind, the image has none. Of every other kind nothing is
 	// known.
 	Looked []string
+	// Feeds tells what is known besides the findings, and holds the memory of
+	// images; nil: nothing is.
+	Feeds *Feeds
+	// Inventories makes the inventories of other images that are remembered;
+	// nil: nothing is remembered.
+	Inventories *Engine
+}
+
+// Question is what a [Judge] is asked.
+type Question struct {
+	Image  *inventory.Image
+	Scan   *match.Scan // nil: the image was not matched
+	Bundle *policy.Bundle
+	Tag    string // as it would be pulled; "" for none
+	Now    time.Time
+	AsOf   time.Time        // what was known at that instant; zero: now
+	Base   *inventory.Image // the image it was built on, where somebody says; nil: as is remembered
+	// Dockerfile is the one the image was built by, "" where nobody gave it.
+	Dockerfile string
 }
 
 // Check judges an image by a bundle. What is not there is not known, and
-// rules that ask about it are among the verdict's unknowns: s is nil when the
-// image was not matched, base when the image it was built on is not known, tag
-// is "" when it has none. The same arguments give the same verdict. What is
-// wrong with the bundle is in the verdict, which then is stop.
-func (j *Judge) Check(ctx context.Context, img *inventory.Image, s *match.Scan, bundle *policy.Bundle, tag string, now time.Time, base *inventory.Image) (policy.Verdict, error) {
-	subject := &policy.Subject{
-		Image: img, Scan: s, Tag: tag, Now: now, Base: base,
-		Collected: j.collected(img), Dockerfile: guessDockerfile(&img.Config), Annotations: img.Annotations,
+// rules that ask about it are among the verdict's unknowns. The same inputs
+// give the same verdict. What is wrong with the bundle is in the verdict,
+// which then is stop.
+func (j *Judge) Check(ctx context.Context, q Question) (policy.Verdict, error) {
+	subject, err := j.Subject(ctx, q)
+	if err != nil {
+		return policy.Verdict{}, err
 	}
-	if s != nil {
-		subject.Streams = streams(s)
+	return policy.Evaluate(ctx, q.Bundle, subject, j.Gates)
+}
+
+// Subject is everything the question's policy may look at.
+func (j *Judge) Subject(ctx context.Context, q Question) (*policy.Subject, error) {
+	s := &policy.Subject{
+		Image: q.Image, Scan: q.Scan, Tag: q.Tag, Now: q.Now,
+		Collected: j.collected(q.Image), Dockerfile: guessDockerfile(&q.Image.Config), Annotations: q.Image.Annotations,
 	}
-	if base != nil {
-		subject.Ancestors = []policy.Ancestor{{Digest: base.Digest, Tags: references(base), Base: true}}
+	if q.Dockerfile != "" {
+		s.Dockerfile = policy.Dockerfile{Mode: policy.ModeActual, Text: q.Dockerfile}
 	}
-	return policy.Evaluate(ctx, bundle, subject, j.Gates)
+	if q.Scan != nil {
+		s.Streams = streams(q.Scan)
+	}
+	if err := j.related(ctx, &q, s); err != nil {
+		return nil, err
+	}
+	var err error
+	if asks(q.Bundle, "vulnerabilities", "package", "max_days_since_creation") {
+		if s.Detected, err = j.detected(ctx, &q); err != nil {
+			return nil, fmt.Errorf("looking up when findings were first seen: %w", err)
+		}
+	}
+	if asks(q.Bundle, "packages", "eol", "") {
+		if s.Cycles, err = j.cycles(ctx, &q); err != nil {
+			return nil, fmt.Errorf("looking up the end of support: %w", err)
+		}
+	}
+	return s, nil
 }
 
 // collected says which kinds of facts were looked for in the image. In what a

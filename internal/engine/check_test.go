@@ -81,7 +81,7 @@ func TestCheckAsksWhatIsThere(t *testing.T) {
 	}, ","))
 	img, scan := checked()
 	j := Judge{Gates: gates.All(), Looked: []string{policy.FactMisconfigured}}
-	v, err := j.Check(context.Background(), img, scan, b, "example.com/app:1", checkedAt, nil)
+	v, err := j.Check(context.Background(), Question{Image: img, Scan: scan, Bundle: b, Tag: "example.com/app:1", Now: checkedAt})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +103,13 @@ func TestCheckAsksWhatIsThere(t *testing.T) {
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"secrets: the image was not searched for secrets", "base_image: the packages of the base image are not known"}, unknown); d != "" {
+	if d := cmp.Diff([]string{"secrets: the image was not searched for secrets", "base_image: the packages of the base image are not known: nothing is remembered"}, unknown); d != "" {
 		t.Error(d)
 	}
 	if v.Action != policy.Stop || v.Generation != 3 {
 		t.Errorf("action %s, generation %d", v.Action, v.Generation)
 	}
-	again, err := j.Check(context.Background(), img, scan, b, "example.com/app:1", checkedAt, nil)
+	again, err := j.Check(context.Background(), Question{Image: img, Scan: scan, Bundle: b, Tag: "example.com/app:1", Now: checkedAt})
 	if d := cmp.Diff(v, again); d != "" || err != nil {
 		t.Error("the same arguments gave another verdict", err, d)
 	}
@@ -118,7 +118,7 @@ func TestCheckAsksWhatIsThere(t *testing.T) {
 func TestCheckWithoutAMatchIsUnknown(t *testing.T) {
 	img, _ := checked()
 	b := bundle(t, rule("vulnerabilities", "package", "package_type", "all"))
-	v, err := (&Judge{Gates: gates.All()}).Check(context.Background(), img, nil, b, "", checkedAt, nil)
+	v, err := (&Judge{Gates: gates.All()}).Check(context.Background(), Question{Image: img, Bundle: b, Now: checkedAt})
 	if err != nil || v.Action != policy.Go || len(v.Unknowns) != 1 {
 		t.Errorf("%s with unknowns %v: %v", v.Action, v.Unknowns, err)
 	}
@@ -127,7 +127,7 @@ func TestCheckWithoutAMatchIsUnknown(t *testing.T) {
 func TestCheckComparesWithTheBase(t *testing.T) {
 	img, scan := checked()
 	b := bundle(t, rule("base_image", "package_added"))
-	v, err := (&Judge{Gates: gates.All()}).Check(context.Background(), img, scan, b, "", checkedAt, &inventory.Image{Packages: []inventory.Package{}})
+	v, err := (&Judge{Gates: gates.All()}).Check(context.Background(), Question{Image: img, Scan: scan, Bundle: b, Now: checkedAt, Base: &inventory.Image{Packages: []inventory.Package{}}})
 	if err != nil || len(v.Rows) != 1 || len(v.Unknowns) != 0 {
 		t.Errorf("rows %v, unknowns %v: %v", v.Rows, v.Unknowns, err)
 	}
@@ -143,7 +143,7 @@ func TestCheckKnowsWhatWasLookedFor(t *testing.T) {
 		img      *inventory.Image
 		unknowns int
 	}{{"image", img, 0}, {"SBOM", &inventory.Image{Packages: img.Packages}, 1}} {
-		v, err := j.Check(context.Background(), c.img, nil, b, "", checkedAt, nil)
+		v, err := j.Check(context.Background(), Question{Image: c.img, Bundle: b, Now: checkedAt})
 		if err != nil || len(v.Unknowns) != c.unknowns {
 			t.Errorf("%s: unknowns %v, want %d: %v", c.name, v.Unknowns, c.unknowns, err)
 		}

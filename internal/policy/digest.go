@@ -61,6 +61,7 @@ func DigestContext(s *Subject) (string, error) {
 		Collected      map[string]bool
 		Dockerfile     Dockerfile
 		Base, Previous string
+		Untold         map[string]string
 		Ancestors      []Ancestor
 		Sources        []Source
 		Streams        map[string]StreamData
@@ -68,7 +69,7 @@ func DigestContext(s *Subject) (string, error) {
 		PackageFeeds   map[string]*PackageFeed
 		Cycles         map[int]Cycle
 		Annotations    map[string]string
-	}{s.Collected, s.Dockerfile, base, previous, s.Ancestors, s.Sources, s.Streams, s.Detected, s.PackageFeeds, s.Cycles, s.Annotations})
+	}{s.Collected, s.Dockerfile, base, previous, s.Untold, s.Ancestors, s.Sources, s.Streams, s.Detected, s.PackageFeeds, s.Cycles, s.Annotations})
 	if err != nil {
 		return "", err
 	}

@@ -31,6 +31,9 @@ type Subject struct {
 	// of the image that had the same tag before; nil where unknown.
 	Base     *inventory.Image
 	Previous *inventory.Image
+	// Untold says of "base" and "previous" why they are nil though there may be
+	// such an image; where it says nothing, there is none.
+	Untold map[string]string
 	// Ancestors are the images this one was built on, nearest first.
 	Ancestors []Ancestor
 	// Sources are the inventories of source trees related to the image.

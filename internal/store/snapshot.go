@@ -1,11 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -305,6 +307,93 @@ func (s *Snapshot) Cycles(ctx context.Context, product string) ([]advisory.Cycle
 		return nil
 	})
 	return out, err
+}
+
+// Products returns which products the catalogues of release lines know by each
+// identifier ("purl:pkg:npm/express"), one release line of each being asked.
+func (s *Snapshot) Products(ctx context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	err := s.each(ctx, "SELECT source, head FROM records WHERE id IN (SELECT MIN(r.id) FROM records r JOIN claims c ON c.record = r.id WHERE r.kind = ? AND "+valid+" GROUP BY c.key) ORDER BY source, ext_id",
+		[]any{kindCycle, s.Generation, s.Generation}, func(rows *sql.Rows) error {
+			var source string
+			var head sql.RawBytes
+			if err := rows.Scan(&source, &head); err != nil || s.off[source] {
+				return err
+			}
+			var c advisory.Cycle
+			if err := decode(head, &c); err != nil {
+				return err
+			}
+			for _, id := range c.Identifiers {
+				if _, ok := out[id]; !ok {
+					out[id] = c.Product
+				}
+			}
+			return nil
+		})
+	return out, err
+}
+
+// Claim is what a record says of a key.
+type Claim struct {
+	Source, Record string
+	Key            advisory.Key
+}
+
+// ClaimedSince says since when, without a break, records have spoken of keys.
+// Claims that are not in force at the snapshot's generation are not in the
+// result. What a record said of the key at first may have been something else.
+func (s *Snapshot) ClaimedSince(ctx context.Context, claims []Claim) (map[Claim]time.Time, error) {
+	wanted := map[Claim]bool{}
+	names := map[string]map[string]bool{} // by stream
+	for _, c := range claims {
+		wanted[c] = true
+		if names[c.Key.Stream] == nil {
+			names[c.Key.Stream] = map[string]bool{}
+		}
+		names[c.Key.Stream][c.Key.Name] = true
+	}
+	type span struct{ from, to, at int64 } // to: 0 for now
+	spans := map[Claim][]span{}
+	for stream, set := range names {
+		for part := range slices.Chunk(slices.Sorted(maps.Keys(set)), 400) {
+			args := []any{stream}
+			for _, n := range part {
+				args = append(args, n)
+			}
+			err := s.each(ctx, "SELECT k.name, r.source, r.ext_id, r.gen_from, COALESCE(r.gen_to, 0), COALESCE(g.at, 0) FROM feed_keys k JOIN claims c ON c.key = k.id JOIN records r ON r.id = c.record LEFT JOIN generations g ON g.id = r.gen_from "+
+				"WHERE k.stream = ? AND k.name IN ("+marks(len(part))+") AND r.kind = 1 AND r.gen_from <= ?", append(args, s.Generation), func(rows *sql.Rows) error {
+				c := Claim{Key: advisory.Key{Stream: stream}}
+				var sp span
+				err := rows.Scan(&c.Key.Name, &c.Source, &c.Record, &sp.from, &sp.to, &sp.at)
+				if err == nil && wanted[c] {
+					spans[c] = append(spans[c], sp)
+				}
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	out := map[Claim]time.Time{}
+	for c, list := range spans {
+		slices.SortFunc(list, func(a, b span) int { return cmp.Compare(b.from, a.from) })
+		if last := list[0]; last.to != 0 && last.to <= s.Generation {
+			continue
+		}
+		since := list[0]
+		for _, sp := range list[1:] {
+			if sp.to != since.from {
+				break
+			}
+			since = sp
+		}
+		if since.at > 0 {
+			out[c] = time.UnixMilli(since.at).UTC()
+		}
+	}
+	return out, nil
 }
 
 // Statements returns VEX statements about vulnerabilities.

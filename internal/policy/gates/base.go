@@ -16,7 +16,7 @@ func baseImage() policy.Gate {
 		return trigger{policy.TriggerSpec{Name: name, Description: description, Params: types},
 			func(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 				if s.Base == nil {
-					return unknown("the packages of the base image are not known"), nil
+					return unknownBase(s, "packages"), nil
 				}
 				return changeHits(s, baseChanges(s), kind, p.List("package_type"), "the base image", suffix), nil
 			}}
@@ -25,7 +25,7 @@ func baseImage() policy.Gate {
 		return trigger{policy.TriggerSpec{Name: name, Description: description},
 			func(_ context.Context, s *policy.Subject, _ policy.Params) ([]policy.Hit, error) {
 				if s.Base == nil || s.Base.Files.Len() == 0 {
-					return unknown("the files of the base image are not known"), nil
+					return unknownBase(s, "files"), nil
 				}
 				var out []policy.Hit
 				for _, c := range setIDChanges(s) {
@@ -47,13 +47,20 @@ func baseImage() policy.Gate {
 	)
 }
 
+func unknownBase(s *policy.Subject, what string) []policy.Hit {
+	if why := s.Untold["base"]; why != "" {
+		return unknown("the %s of the base image are not known: %s", what, why)
+	}
+	return unknown("the %s of the base image are not known", what)
+}
+
 func baseChanges(s *policy.Subject) []change {
 	return policy.Memo(s, "changes to the base image", func() []change { return compare(s.Base.Packages, s.Image.Packages) })
 }
 
 func packagesDiffer(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
 	if s.Base == nil {
-		return unknown("the packages of the base image are not known"), nil
+		return unknownBase(s, "packages"), nil
 	}
 	count := map[string]int{}
 	for _, c := range baseChanges(s) {

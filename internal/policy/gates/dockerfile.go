@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/policy"
 )
 
@@ -223,44 +222,4 @@ func noDockerfile(_ context.Context, s *policy.Subject, _ policy.Params) ([]poli
 		return nil, nil
 	}
 	return []policy.Hit{{Message: "Image was not analyzed with an actual Dockerfile", Remedy: "Give the Dockerfile when the image is submitted"}}, nil
-}
-
-// GuessDockerfile makes a Dockerfile of an image's history, for images that
-// came without one: the classic builder's "#(nop)" marks and BuildKit's
-// instructions are taken at their word, anything else was a RUN. The mode is
-// Unknown where there is no history.
-func GuessDockerfile(c *inventory.Config) policy.Dockerfile {
-	var b strings.Builder
-	for i := range c.History {
-		by := strings.TrimSpace(strings.ReplaceAll(c.History[i].CreatedBy, "\n", " "))
-		if by == "" {
-			continue
-		}
-		if rest, ok := strings.CutPrefix(by, "/bin/sh -c #(nop)"); ok {
-			by = strings.TrimSpace(rest)
-		} else {
-			by = strings.TrimSpace(strings.TrimSuffix(by, "# buildkit"))
-			if word, _ := cutWord(by); !isInstruction(word) {
-				by = "RUN " + by
-			}
-		}
-		if by == "" {
-			continue
-		}
-		// A trailing backslash would swallow the next step.
-		b.WriteString(strings.TrimRight(by, `\`))
-		b.WriteByte('\n')
-	}
-	if b.Len() == 0 {
-		return policy.Dockerfile{Mode: policy.ModeUnknown}
-	}
-	return policy.Dockerfile{Mode: policy.ModeGuessed, Text: b.String()}
-}
-
-func isInstruction(word string) bool {
-	switch word {
-	case "ADD", "ARG", "COPY", "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD", "USER", "RUN", "SHELL", "STOPSIGNAL", "VOLUME", "WORKDIR":
-		return true
-	}
-	return false
 }

@@ -106,6 +106,9 @@ func tagDrift() policy.Gate {
 	drift := func(name, kind, description string) trigger {
 		return trigger{policy.TriggerSpec{Name: name, Description: description, Params: types},
 			func(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
+				if why := s.Untold["previous"]; s.Previous == nil && why != "" {
+					return unknown("what the previous image of the tag holds is not known: %s", why), nil
+				}
 				if s.Previous == nil {
 					return nil, nil // the first image of its tag
 				}

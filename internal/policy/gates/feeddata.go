@@ -46,8 +46,24 @@ func streamData(s *policy.Subject) (d policy.StreamData, ok bool) {
 			name = name[:i]
 		}
 	}
-	if s.Scan == nil || s.Image.Distro == nil {
+	if s.Scan == nil {
 		return d, false
+	}
+	if s.Image.Distro == nil {
+		// Nobody speaks of no distribution: the data as a whole counts, as with
+		// a database that is built in one piece.
+		for i := range s.Scan.Feeds {
+			f := &s.Scan.Feeds[i]
+			switch f.Source {
+			case "kev", "epss", "eol", "vex":
+				continue // they name no packages
+			}
+			d.Records += f.Records
+			if f.Records > 0 && f.Checked.After(d.Synced) {
+				d.Synced = f.Checked
+			}
+		}
+		return d, true
 	}
 	source := feedOf(s.Image.Distro.ID)
 	for i := range s.Scan.Feeds {

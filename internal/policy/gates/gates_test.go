@@ -6,7 +6,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/policy"
 )
 
@@ -156,18 +155,5 @@ func TestCVSS3Parts(t *testing.T) {
 		if _, _, ok := cvss3Parts(bad); ok {
 			t.Errorf("%q is accepted", bad)
 		}
-	}
-}
-
-func TestGuessDockerfile(t *testing.T) {
-	got := GuessDockerfile(&inventory.Config{History: []inventory.History{
-		{CreatedBy: "/bin/sh -c #(nop) ADD file:ab in / "}, {CreatedBy: "/bin/sh -c #(nop)  CMD [\"bash\"]", EmptyLayer: true}, {CreatedBy: "/bin/sh -c apt-get update"},
-		{CreatedBy: "RUN /bin/sh -c make # buildkit"}, {}, {CreatedBy: "USER app", EmptyLayer: true}}})
-	want := policy.Dockerfile{Mode: policy.ModeGuessed, Text: "ADD file:ab in /\nCMD [\"bash\"]\nRUN /bin/sh -c apt-get update\nRUN /bin/sh -c make\nUSER app\n"}
-	if d := cmp.Diff(want, got); d != "" {
-		t.Error(d)
-	}
-	if got := GuessDockerfile(&inventory.Config{}); got.Mode != policy.ModeUnknown {
-		t.Errorf("got %+v", got)
 	}
 }
