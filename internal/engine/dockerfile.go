@@ -7,6 +7,9 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/policy"
 )
 
+// GuessDockerfile is the Dockerfile that an image's history tells of.
+func GuessDockerfile(img *inventory.Image) policy.Dockerfile { return guessDockerfile(&img.Config) }
+
 // guessDockerfile makes a Dockerfile of an image's history: an instruction a
 // line, beginning with FROM scratch. What the configuration says of ports,
 // user and health check counts where the history does not say it, as in images

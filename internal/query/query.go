@@ -159,4 +159,9 @@ func selects(words []string, name string) bool {
 	return everything(words) || slices.Contains(words, name)
 }
 
+// selectsFold is selects whatever the case.
+func selectsFold(words []string, name string) bool {
+	return everything(words) || slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, name) })
+}
+
 func everything(words []string) bool { return len(words) == 0 || slices.Contains(words, "all") }

@@ -201,6 +201,8 @@ func (w *walk) describeBy(p *inventory.Package, m manifest) {
 		p.Homepage = u
 	}
 	p.Description = firstLine(m.get("bundle-description"))
+	setMeta(p, "Specification-Version", m.get("specification-version"))
+	setMeta(p, "Implementation-Version", m.get("implementation-version"))
 	setMeta(p, "Main-Class", m.get("main-class"))
 	setMeta(p, "Start-Class", m.get("start-class"))
 	setMeta(p, "Spring-Boot-Version", m.get("spring-boot-version"))

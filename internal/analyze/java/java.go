@@ -29,7 +29,7 @@ var _ analyze.Analyzer = Analyzer{}
 func (Analyzer) Name() string { return "java" }
 
 // Version implements analyze.Analyzer.
-func (Analyzer) Version() int { return 1 }
+func (Analyzer) Version() int { return 2 }
 
 // Wants implements analyze.Analyzer.
 func (Analyzer) Wants(e analyze.Entry) analyze.Interest {
