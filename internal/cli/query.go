@@ -221,7 +221,7 @@ func (k *asker) subject(ctx context.Context, arg string) (query.Subject, error) 
 	}
 	judge := engine.Judge{Gates: policyGates(), Looked: lookedFor()}
 	tags := checkFlags{}
-	v, err := judge.Check(ctx, img, s.Scan, bundle, tags.tagOf(arg, img), k.now, nil)
+	v, err := judge.Check(ctx, engine.Question{Image: img, Scan: s.Scan, Bundle: bundle, Tag: tags.tagOf(arg, img), Now: k.now, AsOf: o.AsOf})
 	s.Verdict = &v
 	return s, err
 }
