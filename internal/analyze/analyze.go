@@ -42,7 +42,11 @@ type Configured interface {
 }
 
 // ImageAnalyzer learns from the image configuration and the finished
-// inventory: environment, labels, history. It runs once, after Squash.
+// inventory: environment, labels, history. It runs once, after Squash, and
+// what it adds is kept under (layers, configuration, Name, Version): it must not
+// look at the image's reference, tags, digests and annotations, which do not
+// count there. One with a configuration of its own has a method ConfigDigest as
+// [Configured] does.
 type ImageAnalyzer interface {
 	Name() string
 	Version() int

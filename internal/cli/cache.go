@@ -2,7 +2,9 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -12,7 +14,7 @@ import (
 )
 
 func (a *app) cacheCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "cache", Short: "Show and prune what is remembered of layers", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "cache", Short: "Show and prune what is remembered of layers and images", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.cacheListCommand(), a.cachePruneCommand())
 	return cmd
@@ -21,7 +23,7 @@ func (a *app) cacheCommand() *cobra.Command {
 func (a *app) cacheListCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "list", Aliases: []string{"show", "ls"}, Short: "List the known layers, the least recently used first", Args: cobra.NoArgs,
+		Use: "list", Aliases: []string{"show", "ls"}, Short: "List the known layers and images, the least recently used first", Args: cobra.NoArgs,
 		Example: "  tidewaiter cache list\n  tidewaiter cache list --json",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			layers, err := a.layers(cmd.Context())
@@ -33,10 +35,21 @@ func (a *app) cacheListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			images, err := layers.JoinedStats(cmd.Context())
+			if err != nil {
+				return err
+			}
 			if asJSON {
+				all := make([]any, 0, len(stats)+len(images))
+				for _, s := range stats {
+					all = append(all, s)
+				}
+				for _, s := range images {
+					all = append(all, s)
+				}
 				enc := json.NewEncoder(a.out)
 				enc.SetIndent("", "  ")
-				return enc.Encode(stats)
+				return enc.Encode(all)
 			}
 			w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(w, "DIFFID\tENTRIES\tSIZE\tRECORDS\tLAST USED")
@@ -45,8 +58,15 @@ func (a *app) cacheListCommand() *cobra.Command {
 				fmt.Fprintf(w, "%.19s\t%d\t%s\t%d\t%s\n", s.DiffID, s.Entries, size(s.Bytes), s.Records, s.Used.Format(time.DateTime))
 				total += s.Bytes
 			}
+			if len(images) > 0 {
+				fmt.Fprintln(w, "\nIMAGE\tLAYERS\tSIZE\t\tLAST USED")
+			}
+			for _, s := range images {
+				fmt.Fprintf(w, "%.12s\t%d\t%s\t\t%s\n", s.Key, s.Layers, size(s.Bytes), s.Used.Format(time.DateTime))
+				total += s.Bytes
+			}
 			w.Flush()
-			_, err = fmt.Fprintf(a.out, "%s, %s\n", layerCount(len(stats)), size(total))
+			_, err = fmt.Fprintf(a.out, "%s, %s, %s\n", count(len(stats), "layer"), count(len(images), "image"), size(total))
 			return err
 		},
 	}
@@ -59,7 +79,7 @@ func (a *app) cachePruneCommand() *cobra.Command {
 	var all bool
 	var maxSize string
 	cmd := &cobra.Command{
-		Use: "prune", Short: "Forget layers; they are read again when they are met again", Args: cobra.NoArgs,
+		Use: "prune", Short: "Forget layers and images; they are read again when they are met again", Args: cobra.NoArgs,
 		Example: "  tidewaiter cache prune --unused 720h\n  tidewaiter cache prune --max-size 1GiB\n  tidewaiter cache prune --all",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			bound := int64(-1)
@@ -82,33 +102,57 @@ func (a *app) cachePruneCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var total, freed int64
-			for _, s := range stats {
-				total += s.Bytes
-			}
-			var gone []inventory.Digest
-			for _, s := range stats {
-				if all || unused > 0 && time.Since(s.Used) > unused || bound >= 0 && total-freed > bound {
-					gone = append(gone, s.DiffID)
-					freed += s.Bytes
-				}
-			}
-			if err := layers.Delete(cmd.Context(), gone); err != nil {
+			images, err := layers.JoinedStats(cmd.Context())
+			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "forgot %d of %s, %s\n", len(gone), layerCount(len(stats)), size(freed))
+			type entry struct {
+				image string
+				layer inventory.Digest
+				bytes int64
+				used  time.Time
+			}
+			// images first: of equal age they are the quicker to make again
+			var entries []entry
+			var total, freed int64
+			for _, s := range images {
+				entries = append(entries, entry{image: s.Key, bytes: s.Bytes, used: s.Used})
+				total += s.Bytes
+			}
+			for _, s := range stats {
+				entries = append(entries, entry{layer: s.DiffID, bytes: s.Bytes, used: s.Used})
+				total += s.Bytes
+			}
+			slices.SortStableFunc(entries, func(a, b entry) int { return a.used.Compare(b.used) })
+			var goneImages []string
+			var gone []inventory.Digest
+			for _, e := range entries {
+				switch {
+				case !all && !(unused > 0 && time.Since(e.used) > unused) && !(bound >= 0 && total-freed > bound):
+					continue
+				case e.image != "":
+					goneImages = append(goneImages, e.image)
+				default:
+					gone = append(gone, e.layer)
+				}
+				freed += e.bytes
+			}
+			if err := errors.Join(layers.DeleteJoined(cmd.Context(), goneImages), layers.Delete(cmd.Context(), gone)); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "forgot %d of %s and %d of %s, %s\n", len(gone), count(len(stats), "layer"), len(goneImages), count(len(images), "image"), size(freed))
 			return err
 		},
 	}
-	cmd.Flags().DurationVar(&unused, "unused", 0, "forget layers not used for this long")
+	cmd.Flags().DurationVar(&unused, "unused", 0, "forget what was not used for this long")
 	cmd.Flags().StringVar(&maxSize, "max-size", "", "forget the least recently used until the rest fits into `SIZE`, such as 1GiB")
 	cmd.Flags().BoolVar(&all, "all", false, "forget everything")
 	return cmd
 }
 
-func layerCount(n int) string {
+func count(n int, noun string) string {
 	if n == 1 {
-		return "1 layer"
+		return "1 " + noun
 	}
-	return fmt.Sprintf("%d layers", n)
+	return fmt.Sprintf("%d %ss", n, noun)
 }

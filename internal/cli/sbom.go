@@ -35,6 +35,7 @@ func (a *app) sbomCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			source.noFiles = !slices.ContainsFunc(outs, output.ofFiles)
 			img, err := source.inventory(cmd.Context(), a, args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
@@ -59,6 +60,9 @@ func completeImages(_ *cobra.Command, args []string, _ string) ([]string, cobra.
 // output is one -o: a format and a file, "" for standard output. The template
 // format has the file of its template in arg.
 type output struct{ format, arg, file string }
+
+// ofFiles reports whether the format may show the file table.
+func (o output) ofFiles() bool { return o.format == report.Files || o.format == report.Template }
 
 func addOutputs(cmd *cobra.Command, outputs *[]string, formats []string) {
 	cmd.Flags().StringArrayVarP(outputs, "output", "o", []string{"table"},

@@ -64,6 +64,7 @@ be judged (--allow-unknown makes that 0); 2 for errors.
 			if err := f.check(); err != nil {
 				return err
 			}
+			source.noFiles = !slices.ContainsFunc(outs, output.ofFiles)
 			s, err := f.scan(cmd.Context(), a, &source, args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
@@ -188,7 +189,7 @@ func (a *app) writeScan(outs []output, s *match.Scan, suppressed bool) error {
 }
 
 func (a *app) explainCommand() *cobra.Command {
-	var source sourceFlags
+	source := sourceFlags{noFiles: true}
 	var asOf string
 	var asJSON bool
 	cmd := &cobra.Command{

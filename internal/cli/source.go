@@ -28,6 +28,7 @@ type sourceFlags struct {
 	parallel      int
 	limits        []string
 	facts         bool // also what only policy asks about
+	noFiles       bool // the command does not look at the file table
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -168,7 +169,7 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	s.image.UserAgent = "tidewaiter/" + version()
 	p := a.progress()
 	defer p.clear()
-	return e.Inventory(ctx, ref, engine.InventoryOptions{Image: s.image, AllLayers: s.scope == "all-layers", Progress: p.report})
+	return e.Inventory(ctx, ref, engine.InventoryOptions{Image: s.image, AllLayers: s.scope == "all-layers", NoFiles: s.noFiles, Progress: p.report})
 }
 
 // engine makes what reads images, without a memory.

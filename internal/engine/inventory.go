@@ -36,6 +36,9 @@ type Engine struct {
 type InventoryOptions struct {
 	Image     image.Options
 	AllLayers bool // also what lower layers still contain
+	// NoFiles says that the caller does not look at the image's file table:
+	// of a known image it is then not read, and nil.
+	NoFiles bool
 	// Progress, when set, is told what happens. It is called from many goroutines.
 	Progress func(Progress)
 }
@@ -64,6 +67,11 @@ func (e *Engine) Inventory(ctx context.Context, ref image.Ref, o InventoryOption
 	}
 	defer src.Close()
 	o.report(Progress{Opened: src})
+	key := e.joinedKey(src, o)
+	if img := e.joined(ctx, src, key, o); img != nil {
+		describe(img, src)
+		return img, nil
+	}
 	layers, err := e.readLayers(ctx, src, o)
 	if err != nil {
 		return nil, err
@@ -75,10 +83,15 @@ func (e *Engine) Inventory(ctx context.Context, ref image.Ref, o InventoryOption
 		img = inventory.Squash(layers)
 	}
 	describe(img, src)
+	whole := true
 	for _, a := range e.ImageAnalyzers {
 		if err := a.AnalyzeImage(ctx, &img.Config, img); err != nil {
+			whole = false
 			img.Problems = append(img.Problems, inventory.Problem{Analyzer: a.Name(), Layer: -1, Message: err.Error()})
 		}
+	}
+	if whole && sameSource(layers) {
+		e.keepJoined(ctx, key, img)
 	}
 	return img, nil
 }
@@ -186,7 +199,7 @@ func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Lay
 	}
 	l.DiffID = inventory.Digest(stream.DiffID())
 	for _, p := range src.Problems() {
-		l.Records = append(l.Records, inventory.Record{Analyzer: "source", Problems: []inventory.Problem{{Analyzer: "source", Path: p.Path, Message: p.Err.Error()}}})
+		l.Records = append(l.Records, inventory.Record{Analyzer: sourceRecord, Problems: []inventory.Problem{{Analyzer: sourceRecord, Path: p.Path, Message: p.Err.Error()}}})
 	}
 	l.Records = append(l.Records, slices.DeleteFunc(known.Records, func(r inventory.Record) bool { return r.Analyzer == analyze.WalkKey().Analyzer })...)
 	if diffID != "" {
@@ -194,6 +207,9 @@ func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Lay
 	}
 	return sorted(l), false, nil
 }
+
+// sourceRecord is the record of what the source of a layer could not read.
+const sourceRecord = "source"
 
 func sorted(l inventory.Layer) inventory.Layer {
 	slices.SortStableFunc(l.Records, func(a, b inventory.Record) int { return strings.Compare(a.Analyzer, b.Analyzer) })

@@ -87,25 +87,33 @@ func (l *FileList) UnmarshalBinary(b []byte) error {
 		return errFileList
 	}
 	data := b[k:]
-	length, rest := 0, data
-	for range n {
-		shared, k := binary.Uvarint(rest)
-		if k <= 0 || shared > uint64(length) {
-			return errFileList
-		}
-		rest = rest[k:]
-		more, k := binary.Uvarint(rest)
-		if k <= 0 || more > uint64(len(rest)-k) {
-			return errFileList
-		}
-		rest = rest[k+int(more):]
-		length = int(shared + more)
-	}
-	if len(rest) != 0 {
+	if !validFileList(n, data) {
 		return errFileList
 	}
 	*l = FileList{n: int(n), data: slices.Clone(data)}
 	return nil
+}
+
+// validFileList reports whether data is a list of n paths and nothing else.
+func validFileList(n uint64, data []byte) bool {
+	if n > uint64(len(data)) {
+		return false
+	}
+	length := uint64(0)
+	for range n {
+		shared, k := binary.Uvarint(data)
+		if k <= 0 || shared > length {
+			return false
+		}
+		data = data[k:]
+		more, k := binary.Uvarint(data)
+		if k <= 0 || more > uint64(len(data)-k) {
+			return false
+		}
+		data = data[k+int(more):]
+		length = shared + more
+	}
+	return len(data) == 0
 }
 
 // MarshalJSON writes the list as an array of strings.

@@ -66,9 +66,25 @@ func OpenSQLite(ctx context.Context, path string) (*DB, error) {
 	return db, nil
 }
 
-// migrate brings the schema up to date. The number of the schema stands in
-// the file's header as well, so that the usual start asks one question only.
+// migrate brings the schema up to date. Several processes may do so at one
+// moment: who finds the way barred looks again.
 func (db *DB) migrate(ctx context.Context) error {
+	for try := 0; ; try++ {
+		err := db.migrateOnce(ctx)
+		if err == nil || try >= 200 || !raced(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// migrateOnce is one try. The number of the schema stands in the file's header
+// as well, so that the usual start asks one question only.
+func (db *DB) migrateOnce(ctx context.Context) error {
 	var have int
 	if err := db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); err != nil {
 		return err
@@ -87,21 +103,8 @@ func (db *DB) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for try := 0; ; try++ {
-		if _, err = p.Up(ctx); err == nil {
-			break
-		}
-		if again := db.write.QueryRowContext(ctx, "PRAGMA user_version").Scan(&have); again == nil && have == schemaVersion {
-			return nil
-		}
-		if try >= 100 || !raced(err) {
-			return fmt.Errorf("migrating the schema: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(20 * time.Millisecond):
-		}
+	if _, err = p.Up(ctx); err != nil {
+		return fmt.Errorf("migrating the schema: %w", err)
 	}
 	_, err = db.write.ExecContext(ctx, fmt.Sprintf("PRAGMA user_version = %d", schemaVersion))
 	return err

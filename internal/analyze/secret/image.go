@@ -30,6 +30,14 @@ func (ImageAnalyzer) Name() string { return "secret-config" }
 // Version implements [analyze.ImageAnalyzer].
 func (ImageAnalyzer) Version() int { return 1 }
 
+// ConfigDigest is that of the rules and the key.
+func (a ImageAnalyzer) ConfigDigest() string {
+	if a.Analyzer == nil {
+		return (&Analyzer{}).ConfigDigest()
+	}
+	return a.Analyzer.ConfigDigest()
+}
+
 // AnalyzeImage implements [analyze.ImageAnalyzer].
 func (a ImageAnalyzer) AnalyzeImage(ctx context.Context, config *inventory.Config, img *inventory.Image) error {
 	by := a.Analyzer
