@@ -195,6 +195,13 @@ type Cycle struct {
 	Identifiers []string `json:"identifiers,omitempty"`
 }
 
+// Repository is a repository of packages and the products whose content it has.
+type Repository struct {
+	Source string   `json:"source"`
+	Name   string   `json:"name"` // Red Hat's content set, "rhel-9-for-x86_64-baseos-rpms"
+	CPEs   []string `json:"cpes"` // sorted
+}
+
 // Statement is one VEX statement.
 type Statement struct {
 	Source        string    `json:"source"`

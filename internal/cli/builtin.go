@@ -10,6 +10,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/conan"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/contentset"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dart"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dotnet"
@@ -69,7 +70,7 @@ func analyzers() []analyze.Analyzer {
 	return []analyze.Analyzer{
 		distro.Analyzer{},
 		dpkg.Analyzer{},
-		rpm.Analyzer{},
+		rpm.Analyzer{}, contentset.Analyzer{},
 		apk.Analyzer{},
 		pacman.Analyzer{},
 		portage.Analyzer{},

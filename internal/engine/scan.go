@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,7 +28,11 @@ func (f *Feeds) Scan(ctx context.Context, img *inventory.Image, o ScanOptions) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := match.Find(ctx, match.Input{Packages: img.Packages, Distro: img.Distro}, snap, f.matchOptions(views, snap))
+	in, err := matchInput(ctx, snap, img)
+	if err != nil {
+		return nil, err
+	}
+	r, err := match.Find(ctx, in, snap, f.matchOptions(views, snap))
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +59,46 @@ func (f *Feeds) Scan(ctx context.Context, img *inventory.Image, o ScanOptions) (
 	ApplyIgnore(s, o.Ignore)
 	match.SortByRisk(s.Findings, img.Packages)
 	return s, nil
+}
+
+// matchInput is what of an inventory is matched: its packages, and where Red
+// Hat's came from.
+func matchInput(ctx context.Context, snap *store.Snapshot, img *inventory.Image) (match.Input, error) {
+	in := match.Input{Packages: img.Packages, Distro: img.Distro}
+	byLayer := map[int][]string{}
+	var all []string
+	for i := range img.Facts {
+		f := &img.Facts[i]
+		if f.Kind != inventory.ContentSetsKind {
+			continue
+		}
+		var c inventory.ContentSets
+		if err := json.Unmarshal(f.Data, &c); err != nil {
+			return in, fmt.Errorf("reading the content manifest %s: %w", f.Path, err)
+		}
+		byLayer[f.Layer] = append(byLayer[f.Layer], c.Sets...)
+		all = append(all, c.Sets...)
+	}
+	if len(all) == 0 {
+		return in, nil
+	}
+	slices.Sort(all)
+	known, err := snap.Repositories(ctx, slices.Compact(all))
+	if err != nil {
+		return in, err
+	}
+	for _, layer := range slices.Sorted(maps.Keys(byLayer)) {
+		sets := byLayer[layer]
+		slices.Sort(sets)
+		c := match.Content{Layer: layer, Sets: slices.Compact(sets)}
+		for _, s := range c.Sets {
+			c.CPEs = append(c.CPEs, known[s].CPEs...)
+		}
+		slices.Sort(c.CPEs)
+		c.CPEs = slices.Compact(c.CPEs)
+		in.Contents = append(in.Contents, c)
+	}
+	return in, nil
 }
 
 func (f *Feeds) matchOptions(views []FeedView, snap *store.Snapshot) match.Options {
@@ -228,7 +273,11 @@ func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, as
 			}
 		}
 	}
-	e := match.Explain(id, match.Input{Packages: img.Packages, Distro: img.Distro}, records, f.matchOptions(views, snap))
+	in, err := matchInput(ctx, snap, img)
+	if err != nil {
+		return match.Explanation{}, err
+	}
+	e := match.Explain(id, in, records, f.matchOptions(views, snap))
 	if len(silent) > 0 {
 		e.Verdict += fmt.Sprintf("; sources that are off know of it too: %s", strings.Join(slices.Sorted(maps.Keys(silent)), ", "))
 	}

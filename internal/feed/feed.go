@@ -16,11 +16,12 @@ import (
 
 // Item is one record of a feed: exactly one of its fields is set.
 type Item struct {
-	Advisory  *advisory.Advisory
-	Exploited *advisory.Exploited
-	EPSS      *advisory.EPSS
-	Cycle     *advisory.Cycle
-	Statement *advisory.Statement
+	Advisory   *advisory.Advisory
+	Exploited  *advisory.Exploited
+	EPSS       *advisory.EPSS
+	Cycle      *advisory.Cycle
+	Statement  *advisory.Statement
+	Repository *advisory.Repository
 }
 
 // Source is one feed of one publisher. Implementations hold their

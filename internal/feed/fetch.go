@@ -61,7 +61,8 @@ type Part struct {
 }
 
 // Parts is the update of a publisher whose records are put together out of
-// several files. If each of them is still what state remembers, it is unchanged;
+// several files. If each of them is still what state remembers, and none of them
+// is gone, it is unchanged;
 // otherwise read goes through all of them, in their order, as [Items] describes.
 func (in Input) Parts(ctx context.Context, parts []Part, state State, read func(files iter.Seq2[Member, error], out *Output) error) (*Update, error) {
 	u := &Update{State: State{Fetched: time.Now().UTC(), Parts: map[string]string{}}}
@@ -75,6 +76,8 @@ func (in Input) Parts(ctx context.Context, parts []Part, state State, read func(
 	for _, p := range parts {
 		d, err := in.Client.Get(ctx, p.URL, Conditional{ETag: state.Parts[p.Key]})
 		if status := (*StatusError)(nil); p.Optional && errors.As(err, &status) && status.Code == http.StatusNotFound {
+			_, had := state.Parts[p.Key]
+			u.Whole = u.Whole || had // what it had is gone
 			continue
 		}
 		if err != nil {

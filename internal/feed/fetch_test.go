@@ -198,7 +198,11 @@ func TestParts(t *testing.T) {
 		t.Error(d)
 	}
 	files["/c"] = "4"
-	check(state, false, map[string]string{"A": `"1"`, "B": `"3"`, "C": `"1"`}, []string{"x/a:1", "b:2", "b:3", "c:4"})
+	state = check(state, false, map[string]string{"A": `"1"`, "B": `"3"`, "C": `"1"`}, []string{"x/a:1", "b:2", "b:3", "c:4"})
+	state = check(state, true, map[string]string{"A": `"1"`, "B": `"3"`, "C": `"1"`}, nil)
+	delete(files, "/c") // what an optional part had is taken back with it
+	state = check(state, false, tags, []string{"x/a:1", "b:2", "b:3"})
+	state = check(state, true, tags, nil)
 	delete(files, "/a")
 	if _, err := in.Parts(t.Context(), parts, state, lines); err == nil {
 		t.Error("a part that is missing was overlooked")

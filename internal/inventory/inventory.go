@@ -117,6 +117,15 @@ type Fact struct {
 	Hidden bool `json:"hidden,omitempty"` // set by Squash: a layer above replaced or removed the file
 }
 
+// ContentSetsKind is the kind of the facts with [ContentSets].
+const ContentSetsKind = "content-sets"
+
+// ContentSets names the repositories that Red Hat's packages of a layer, and of
+// those below it that have no such fact, were installed from.
+type ContentSets struct {
+	Sets []string `json:"contentSets"` // sorted
+}
+
 // Problem is something that could not be read, or not wholly.
 type Problem struct {
 	Analyzer string `json:"analyzer,omitempty"`

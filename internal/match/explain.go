@@ -60,7 +60,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 	reported := 0
 	for i := range in.Packages {
 		p := &in.Packages[i]
-		ls, state := lookups(p, in.Distro)
+		ls, state := in.lookups(p)
 		pe := PackageExplanation{Package: p}
 		var judged []judgement
 		skipped := ""

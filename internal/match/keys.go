@@ -16,6 +16,7 @@ type lookup struct {
 	scheme  version.Scheme
 	names   advisory.Names // Binary or Source
 	version string
+	content *Content // of an rpm package: where it came from
 }
 
 // State says why a package could not be judged, or not wholly.
@@ -31,6 +32,18 @@ const (
 	NoData        State = "no-data"        // a publisher does, but its data is not there
 	Stale         State = "stale"          // the data is older than its bound
 )
+
+// lookups returns what to ask about a package of the input.
+func (in *Input) lookups(p *inventory.Package) ([]lookup, State) {
+	ls, state := lookups(p, in.Distro)
+	if p.Type == "rpm" && len(in.Contents) > 0 {
+		content := contentOf(in.Contents, p.Layer)
+		for i := range ls {
+			ls[i].content = content
+		}
+	}
+	return ls, state
+}
 
 // lookups returns what to ask about a package. Of an OS package it is the
 // package and its source in the stream of its distribution; of any other the
@@ -54,11 +67,11 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 		}
 		src, srcVersion := cmp.Or(p.Source, name), cmp.Or(p.SourceVersion, p.Version)
 		out := []lookup{
-			{advisory.Key{Stream: stream, Name: name}, scheme, advisory.Binary, p.Version},
-			{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion},
+			{advisory.Key{Stream: stream, Name: name}, scheme, advisory.Binary, p.Version, nil},
+			{advisory.Key{Stream: stream, Name: src}, scheme, advisory.Source, srcVersion, nil},
 		}
 		if pro, ok := proStream(stream); ok {
-			out = append(out, lookup{advisory.Key{Stream: pro, Name: src}, scheme, advisory.Source, srcVersion})
+			out = append(out, lookup{advisory.Key{Stream: pro, Name: src}, scheme, advisory.Source, srcVersion, nil})
 		}
 		return out, Judged
 	}
@@ -67,7 +80,7 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 		var out []lookup
 		for _, c := range p.CPEs {
 			if vendor, product, v, ok := cpeParts(c); ok {
-				out = append(out, lookup{advisory.Key{Stream: "cpe", Name: vendor + ":" + product}, version.Generic, advisory.Binary, cmp.Or(v, p.Version)})
+				out = append(out, lookup{advisory.Key{Stream: "cpe", Name: vendor + ":" + product}, version.Generic, advisory.Binary, cmp.Or(v, p.Version), nil})
 			}
 		}
 		if len(out) == 0 {
@@ -78,7 +91,7 @@ func lookups(p *inventory.Package, d *inventory.Distro) ([]lookup, State) {
 	if !known {
 		return nil, UnknownType
 	}
-	return []lookup{{advisory.Key{Stream: p.Type, Name: EcosystemName(p)}, scheme, advisory.Binary, p.Version}}, Judged
+	return []lookup{{advisory.Key{Stream: p.Type, Name: EcosystemName(p)}, scheme, advisory.Binary, p.Version, nil}}, Judged
 }
 
 // EcosystemName writes a language package's name as the keys of its stream

@@ -35,6 +35,7 @@ type Coverage interface {
 type Input struct {
 	Packages []inventory.Package
 	Distro   *inventory.Distro
+	Contents []Content // of images with Red Hat's packages
 }
 
 // Result is what matching found. Findings are sorted by package, then id.
@@ -91,6 +92,8 @@ type Evidence struct {
 	Affected   bool         `json:"affected"`
 	Status     string       `json:"status,omitempty"` // the publisher's, when it is not "affected"
 	Note       string       `json:"note,omitempty"`
+	Product    string       `json:"product,omitempty"` // that the claim is about, as a CPE: of Red Hat's
+	Origin     string       `json:"origin,omitempty"`  // and how it is known whether the package is of it
 	Fix        advisory.Fix `json:"fix,omitzero"`
 	URL        string       `json:"url,omitempty"`
 	Modified   time.Time    `json:"modified,omitzero"`
@@ -112,7 +115,7 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 	var keys []advisory.Key
 	seen := map[advisory.Key]bool{}
 	for i := range in.Packages {
-		ls, state := lookups(&in.Packages[i], in.Distro)
+		ls, state := in.lookups(&in.Packages[i])
 		asked[i] = ls
 		if state != Judged {
 			r.States = append(r.States, PackageState{Package: i, State: state, Message: stateMessage(state, &in.Packages[i], in.Distro)})
@@ -288,6 +291,9 @@ func (c *comparer) judge(p *inventory.Package, l lookup, cl claim) (j judgement,
 	}}
 	if a.Status != advisory.StatusAffected {
 		j.Evidence.Status = string(a.Status)
+	}
+	if strings.HasPrefix(a.Repository, "cpe:/") {
+		j.Product, j.Origin = a.Repository, l.content.origin()
 	}
 	v, err := c.parse(scheme, l.version)
 	if err != nil {

@@ -348,6 +348,8 @@ func TestRepositoriesOfRedHat(t *testing.T) {
 		{"a product with builds of its own", "1:3.0.7-1.el9", []advisory.Affected{claim(sat, "1:3.2-1.el9sat")}, ""},
 		{"a build of that product", "1:3.1-1.el9sat", []advisory.Affected{claim(sat, "1:3.2-1.el9sat")}, "1:3.2-1.el9sat"},
 		{"a product without a fix, and the distribution's word", "1:3.0.7-25.el9_3", []advisory.Affected{claim(main, "1:3.0.7-25.el9_3"), claim(sat, "")}, ""},
+		{"the distribution's fix is not for another product's build", "1:3.0.1-1.el9sat", []advisory.Affected{claim(main, "1:3.0.7-25.el9_3")}, ""},
+		{"nor is its word that there is none", "1:3.0.1-1.el9sat", []advisory.Affected{claim(main, "")}, ""},
 		{"a product without a fix alone", "1:3.0.7-25.el9_3", []advisory.Affected{claim(sat, "")}, "-"},
 	}
 	for _, tt := range tests {

@@ -29,7 +29,7 @@ func irrelevant(p *inventory.Package, l lookup, cl claim) string {
 	if why := otherSupport(l, cl); why != "" {
 		return who + " " + why
 	}
-	if why := otherRepository(p, cl); why != "" {
+	if why := otherRepository(p, l, cl); why != "" {
 		return who + " " + why
 	}
 	return ""
@@ -127,7 +127,7 @@ func moduleName(p *inventory.Package) string {
 }
 
 // otherRepository says why a claim is about packages from another place.
-func otherRepository(p *inventory.Package, cl claim) string {
+func otherRepository(p *inventory.Package, l lookup, cl claim) string {
 	a := cl.affected
 	switch {
 	case a.Repository == "":
@@ -136,106 +136,7 @@ func otherRepository(p *inventory.Package, cl claim) string {
 			return "is for packages of " + a.Repository
 		}
 	case p.Type == "rpm":
-		product, release := redHatProduct(a.Repository)
-		switch kind := productKind(product); {
-		case kind == extended && strings.Contains(release, "."):
-			if minor(p.Version) != release {
-				return fmt.Sprintf("is for the extended support of %s; the package is no build of it", release)
-			}
-		case kind == layered:
-			if a.Fix.State == advisory.Fixed && len(a.Fix.Versions) > 0 {
-				if flavour(p.Version) != flavour(a.Fix.Versions[0]) {
-					return fmt.Sprintf("is for the product %s, which has builds of its own", product)
-				}
-			} else if slices.ContainsFunc(cl.advisory.Affected, func(x advisory.Affected) bool {
-				other, _ := redHatProduct(x.Repository)
-				return x.Key == a.Key && productKind(other) == base
-			}) {
-				return fmt.Sprintf("is for the product %s; for the distribution itself there is another word", product)
-			}
-		}
+		return otherProduct(p, l.content, cl)
 	}
 	return ""
-}
-
-// Kinds of Red Hat's products.
-const (
-	base = iota
-	extended
-	layered
-)
-
-func productKind(product string) int {
-	switch product {
-	case "", "enterprise_linux", "rhel_cluster", "rhel_cluster_storage", "rhel_productivity", "rhel_virtualization":
-		return base
-	case "rhel_eus", "rhel_aus", "rhel_tus", "rhel_e4s", "rhel_els", "rhel_eus_long_life", "rhel_mission_critical":
-		return extended
-	}
-	if strings.HasPrefix(product, "rhel_extras") {
-		return base
-	}
-	return layered
-}
-
-// redHatProduct takes product and release out of the CPE of a repository:
-// "cpe:/a:redhat:rhel_eus:9.2::appstream".
-func redHatProduct(repository string) (product, release string) {
-	rest, ok := strings.CutPrefix(repository, "cpe:/")
-	if !ok {
-		return "", ""
-	}
-	f := strings.Split(rest, ":")
-	if len(f) < 4 || f[1] != "redhat" {
-		return "", ""
-	}
-	return f[2], f[3]
-}
-
-// distTag is what follows ".el" in a release: "9_2.1" of "1.2-3.el9_2.1".
-func distTag(version string) string {
-	i := strings.LastIndex(version, ".el")
-	if i < 0 {
-		i = strings.LastIndex(version, "+el") // of modules
-	}
-	if i < 0 {
-		return ""
-	}
-	return version[i+3:]
-}
-
-// minor is the minor release that a version was built for, "9.2" of
-// "1.2-3.el9_2.1", "8.4" of "…module+el8.4.0+11732+c668cc9f", "" where it does
-// not say.
-func minor(version string) string {
-	tag := distTag(version)
-	n := 0
-	for n < len(tag) && (tag[n] >= '0' && tag[n] <= '9') {
-		n++
-	}
-	if n == 0 || n >= len(tag) || tag[n] != '_' && (tag[n] != '.' || !modular(version)) {
-		return ""
-	}
-	m := n + 1
-	for m < len(tag) && tag[m] >= '0' && tag[m] <= '9' {
-		m++
-	}
-	if m == n+1 {
-		return ""
-	}
-	return tag[:n] + "." + tag[n+1:m]
-}
-
-// flavour tells whose build a version is: "" of the distribution itself, "sat"
-// of "1.0-1.el8sat", "rhaos" of OpenShift's.
-func flavour(version string) string {
-	if strings.Contains(version, "rhaos") {
-		return "rhaos"
-	}
-	tag := strings.TrimLeft(distTag(version), "0123456789")
-	n := 0
-	for n < len(tag) && (tag[n] >= 'a' && tag[n] <= 'z') {
-		n++
-	}
-	return tag[:n]
 }

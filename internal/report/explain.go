@@ -121,6 +121,8 @@ func explainPackage(t *table, e *match.PackageExplanation) {
 			result += "; the publisher says " + x.Status
 		}
 		t.step("  result", result)
+		t.step("  product", x.Product)
+		t.step("  origin", x.Origin)
 		t.step("  note", x.Note)
 		t.step("  page", x.URL)
 	}

@@ -100,6 +100,9 @@ func itemOf(ctx context.Context, claims *sql.Stmt, source string, row int64, kin
 	case kindStatement:
 		var s advisory.Statement
 		return feed.Item{Statement: &s}, decode(head, &s)
+	case kindRepository:
+		var r advisory.Repository
+		return feed.Item{Repository: &r}, decode(head, &r)
 	}
 	var h wireHead
 	if err := decode(head, &h); err != nil {

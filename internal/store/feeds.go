@@ -25,17 +25,19 @@ import (
 
 // Kinds of records. The numbers are stored.
 const (
-	kindAdvisory  = 1
-	kindExploited = 2
-	kindCycle     = 3
-	kindStatement = 4
+	kindAdvisory   = 1
+	kindExploited  = 2
+	kindCycle      = 3
+	kindStatement  = 4
+	kindRepository = 5
 )
 
 // Streams under which records that are no advisories are found.
 const (
-	streamExploited = "exploited" // name: CVE
-	streamCycle     = "eol"       // name: product
-	streamStatement = "vex"       // name: vulnerability
+	streamExploited  = "exploited"  // name: CVE
+	streamCycle      = "eol"        // name: product
+	streamStatement  = "vex"        // name: vulnerability
+	streamRepository = "repository" // name: of the repository
 )
 
 // Guard refuses an update that looks like an accident.
@@ -333,6 +335,10 @@ func stageItem(source string, it feed.Item) (r stagedRecord, err error) {
 		r.ID = st.Document + "#" + st.Vulnerability + "#" + strings.Join(st.Products, " ") + "#" + strings.Join(st.Subcomponents, " ")
 		r.Claims = []stagedClaim{{Stream: streamStatement, Name: st.Vulnerability}}
 		r.Aliases = st.Aliases
+	case it.Repository != nil:
+		rep := it.Repository
+		r.Kind, r.ID, head = kindRepository, rep.Name, rep
+		r.Claims = []stagedClaim{{Stream: streamRepository, Name: rep.Name}}
 	default:
 		return r, errors.New("an item of no kind")
 	}

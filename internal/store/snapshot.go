@@ -396,6 +396,21 @@ func (s *Snapshot) ClaimedSince(ctx context.Context, claims []Claim) (map[Claim]
 	return out, nil
 }
 
+// Repositories returns what is known of repositories, by name.
+func (s *Snapshot) Repositories(ctx context.Context, names []string) (map[string]advisory.Repository, error) {
+	out := map[string]advisory.Repository{}
+	err := s.named(ctx, kindRepository, streamRepository, names, func(source string, head []byte) error {
+		var r advisory.Repository
+		if err := decode(head, &r); err != nil {
+			return err
+		}
+		r.Source = source
+		out[r.Name] = r
+		return nil
+	})
+	return out, err
+}
+
 // Statements returns VEX statements about vulnerabilities.
 func (s *Snapshot) Statements(ctx context.Context, ids []string) ([]advisory.Statement, error) {
 	var out []advisory.Statement

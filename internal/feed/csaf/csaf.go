@@ -27,7 +27,7 @@ import (
 
 // Sources are the feeds of this package.
 func Sources() []feed.Source {
-	return []feed.Source{RedHatVEX(), RedHatAdvisories(), SUSEVEX(), SUSEAdvisories(), OpenEuler()}
+	return []feed.Source{RedHatVEX(), RedHatAdvisories(), SUSEVEX(), SUSEAdvisories(), OpenEuler(), Repositories{}}
 }
 
 // RedHatVEX is what Red Hat says of each CVE in each product.
