@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"slices"
 
@@ -117,6 +119,79 @@ func imageAnalyzers(facts bool) []analyze.ImageAnalyzer {
 		list = append(list, secret.ImageAnalyzer{})
 	}
 	return list
+}
+
+// analyzer makes the search for secrets with the owner's rules and key.
+func (s *secretFlags) analyzer() (*secret.Analyzer, error) {
+	an := &secret.Analyzer{}
+	for _, name := range s.rules {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("--secret-rules: %w", err)
+		}
+		rules, err := secret.ParseRules(string(text))
+		if err != nil {
+			return nil, fmt.Errorf("--secret-rules %s: %w", name, err)
+		}
+		an.Rules = append(an.Rules, rules...)
+	}
+	if err := secret.Validate(an.Rules); err != nil {
+		return nil, fmt.Errorf("--secret-rules: %w", err)
+	}
+	if s.keyFile == "" {
+		return an, nil
+	}
+	key, err := os.ReadFile(s.keyFile)
+	if err != nil {
+		return nil, fmt.Errorf("--secret-key: %w", err)
+	}
+	if an.FingerprintKey = bytes.TrimSpace(key); len(an.FingerprintKey) < 16 {
+		return nil, fmt.Errorf("--secret-key %s: a key has at least 16 bytes", s.keyFile)
+	}
+	return an, nil
+}
+
+// list is the rules in force.
+func (s *secretFlags) list() ([]secretRule, error) {
+	an, err := s.analyzer()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := an.RulesInForce()
+	out := make([]secretRule, len(rules))
+	for i, r := range rules {
+		out[i] = secretRule{r.ID, r.Title, r.Service, r.Category, r.Confidence}
+	}
+	return out, err
+}
+
+// finder searches a text as a file of that path would be searched.
+func (s *secretFlags) finder() (func(path string, text []byte) ([]foundSecret, error), error) {
+	an, err := s.analyzer()
+	if err != nil {
+		return nil, err
+	}
+	return func(path string, text []byte) ([]foundSecret, error) {
+		found, err := an.Scan(path, text)
+		out := make([]foundSecret, len(found))
+		for i, f := range found {
+			out[i] = foundSecret{Line: f.Line, Rule: f.Rule, Title: f.Title, Name: f.Name, Context: f.Context, Confidence: f.Confidence}
+			if f.End > 0 {
+				out[i].Preview = secret.Redact(text[f.Start:f.End])
+			}
+		}
+		return out, err
+	}, nil
+}
+
+// previewing are the analyzers of secrets that also show them, redacted.
+func (s *secretFlags) previewing() (*analyze.Set, []analyze.ImageAnalyzer, error) {
+	an, err := s.analyzer()
+	if err != nil {
+		return nil, nil, err
+	}
+	an.Preview = true
+	return &analyze.Set{Analyzers: []analyze.Analyzer{an}}, []analyze.ImageAnalyzer{secret.ImageAnalyzer{Analyzer: an}}, nil
 }
 
 // sources lists every feed of the product.

@@ -1,11 +1,17 @@
 package secret
 
+import (
+	"bytes"
+	"fmt"
+	"unicode/utf8"
+)
+
 // FactKind is the Kind of the facts of this package. The Data of such a fact
 // is a [Secret].
 const FactKind = "secret"
 
-// Secret is what is known of a secret that was found: never its value, nor a
-// part of it.
+// Secret is what is known of a secret that was found: never its value, and of
+// its text no more than [Redact] leaves, where that is asked for.
 type Secret struct {
 	Rule     string `json:"rule"`               // ID of the rule
 	Title    string `json:"title"`              // what it is, for people
@@ -20,7 +26,7 @@ type Secret struct {
 	Weak     bool   `json:"weak,omitempty"`     // a hash that is quickly guessed, or a well-known password
 	Hashed   bool   `json:"hashed,omitempty"`   // the value is a hash of the secret
 	Example  bool   `json:"example,omitempty"`  // Context is documentation or test
-	Preview  string `json:"preview"`            // always "": a preview is made on request, from the image
+	Preview  string `json:"preview,omitempty"`  // [Redact] of the value, where Analyzer.Preview asks for it
 	Context  string `json:"context,omitempty"`  // one of the Context constants
 	Verified bool   `json:"verified,omitempty"` // the value was decoded, or its check digits agree
 
@@ -69,4 +75,21 @@ const (
 type Found struct {
 	Secret
 	Start, End int // bytes; both 0 where the whole file is meant
+}
+
+// Redact shows so little of a secret that somebody who has it knows which one
+// is meant, and nobody else can use it: its first characters, at most four and
+// at most an eighth of it, and its length. Of a key in PEM it shows the armour.
+func Redact(value []byte) string {
+	if line, _, ok := bytes.Cut(value, []byte("\n")); ok && bytes.HasPrefix(line, []byte("-----BEGIN ")) && len(line) < 100 {
+		value = bytes.TrimRight(line, "\r")
+		if utf8.Valid(value) {
+			return string(value) + "…"
+		}
+	}
+	shown := 0
+	for shown < len(value) && shown < min(4, len(value)/8) && value[shown] > ' ' && value[shown] < 0x7f {
+		shown++
+	}
+	return fmt.Sprintf("%s… (%d bytes)", value[:shown], len(value))
 }

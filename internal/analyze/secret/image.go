@@ -48,7 +48,7 @@ func (a ImageAnalyzer) AnalyzeImage(ctx context.Context, config *inventory.Confi
 	if err != nil {
 		return err
 	}
-	c := configScanner{ctx: ctx, set: set, key: by.key(), img: img, layer: -1, seen: map[string]bool{}}
+	c := configScanner{ctx: ctx, set: set, key: by.key(), preview: by.Preview, img: img, layer: -1, seen: map[string]bool{}}
 	for _, e := range config.Env {
 		name, _, _ := strings.Cut(e, "=")
 		c.scan(WhereEnv, name, e)
@@ -111,13 +111,14 @@ func buildArguments(createdBy string) []string {
 }
 
 type configScanner struct {
-	ctx   context.Context
-	set   *set
-	key   []byte
-	img   *inventory.Image
-	layer int
-	seen  map[string]bool // fingerprints of the arguments of this step, which its command repeats
-	err   error
+	ctx     context.Context
+	set     *set
+	key     []byte
+	preview bool
+	img     *inventory.Image
+	layer   int
+	seen    map[string]bool // fingerprints of the arguments of this step, which its command repeats
+	err     error
 }
 
 // scan searches one string of the configuration. A variable whose name says
@@ -144,6 +145,9 @@ func (c *configScanner) scan(where, name, text string) {
 			continue
 		}
 		c.seen[s.Fingerprint] = where == WhereArgument
+		if c.preview {
+			s.Preview = Redact([]byte(text)[found[i].Start:found[i].End])
+		}
 		s.Where, s.Line, s.Column = where, 0, 0
 		if name != "" {
 			s.Name = name

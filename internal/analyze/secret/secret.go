@@ -54,6 +54,8 @@ type Analyzer struct {
 	// FingerprintKey is the key of [Secret.Fingerprint]; nil is
 	// DefaultFingerprintKey.
 	FingerprintKey []byte
+	// Preview asks for [Secret.Preview]. Such facts are to be shown, not kept.
+	Preview bool
 
 	once sync.Once
 	set  *set
@@ -74,6 +76,9 @@ func (a *Analyzer) ConfigDigest() string {
 	s, err := a.rules()
 	if err != nil {
 		return "invalid"
+	}
+	if a.Preview {
+		return fingerprint(a.key(), []byte(s.digest+" preview"))
 	}
 	return fingerprint(a.key(), []byte(s.digest))
 }
@@ -150,6 +155,9 @@ func (a *Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Reco
 			return err
 		}
 		for i := range found {
+			if a.Preview && found[i].End > 0 {
+				found[i].Preview = Redact(text[found[i].Start:found[i].End])
+			}
 			fact, err := newFact(f.Path, &found[i].Secret)
 			if err != nil {
 				return err

@@ -266,3 +266,17 @@ func baseName(path string) string { return path[strings.LastIndexByte(path, '/')
 func wordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_'
 }
+
+// RulesInForce returns all rules, the built-in ones among them, in the
+// order they are tried.
+func (a *Analyzer) RulesInForce() ([]Rule, error) {
+	s, err := a.rules()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Rule, len(s.rules))
+	for i, r := range s.rules {
+		out[i] = *r.Rule
+	}
+	return out, nil
+}
