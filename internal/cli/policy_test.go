@@ -170,3 +170,32 @@ func TestPolicyDiff(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 }
+
+func TestPolicyLint(t *testing.T) {
+	c := newCommand(t)
+	for _, name := range shippedPolicies() {
+		if code, out, errs := c.run("policy", "lint", name); code != 0 {
+			t.Errorf("%s: %s%s", name, out, errs)
+		}
+	}
+	bad := c.file("bad.json", bundleText(askRule("a", "files", "name_match", "regex", "etc/shadow")+","+always("GO")+","+strings.Replace(always("STOP"), `"r"`, `"s"`, 1), ""))
+	code, out, _ := c.run("policy", "lint", bad)
+	if code != 1 || !strings.Contains(out, "warn  NeverFires: $.policies[0].rules[0].params: ") || !strings.Contains(out, "warn  ConflictingRules: $.policies[0].rules[2]") ||
+		!strings.Contains(out, "note  NoEffect: $.policies[0].rules[1].action") || !strings.Contains(out, "0 errors, 2 warnings, 2 notes") {
+		t.Errorf("%d\n%s", code, out)
+	}
+	code, out, _ = c.run("policy", "lint", "--json", "default", bad)
+	var doc []struct {
+		Policy   string
+		Problems []policy.Problem
+	}
+	if err := json.Unmarshal([]byte(out), &doc); err != nil || code != 1 || len(doc) != 2 || len(doc[1].Problems) != 4 {
+		t.Errorf("%d %v %s", code, err, out)
+	}
+	if code, out, _ := c.run("policy", "lint", c.file("worse.json", `{"id":7,"version":"1_0","policies":{},"mappings":[]}`)); code != 1 || !strings.Contains(out, "$.policies") {
+		t.Errorf("%d\n%s", code, out)
+	}
+	if code, _, errs := c.run("policy", "lint"); code != 2 || !strings.Contains(errs, "takes a policy") {
+		t.Errorf("%d %s", code, errs)
+	}
+}

@@ -78,6 +78,14 @@ type TriggerSpec struct {
 	// Prepare checks parameters against each other and makes what evaluation
 	// needs of them; Params.Prepared returns it. It may be nil.
 	Prepare func(p Params) (any, error)
+	// IDs is the form of the trigger ids that the gate makes itself, words in
+	// capitals standing for what varies ("VULNERABILITY+PACKAGE"); "" where ids
+	// are hashes of the message.
+	IDs string
+	// Lint says what about a rule's parameters can hardly be meant, a sentence
+	// each: that the rule can never fire, that a parameter has no effect. It
+	// may be nil.
+	Lint func(p Params) []string
 }
 
 // ParamSpec describes a parameter.

@@ -37,7 +37,10 @@ func byName(packages []inventory.Package) map[packageName]*packageVersions {
 	out := map[packageName]*packageVersions{}
 	for i := range packages {
 		p := &packages[i]
-		key := packageName{p.Type, match.EcosystemName(p)}
+		key := packageName{p.Type, p.Name}
+		if !p.OS() {
+			key.name = match.EcosystemName(p)
+		}
 		v := out[key]
 		if v == nil {
 			v = &packageVersions{pkg: p}

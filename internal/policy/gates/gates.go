@@ -22,6 +22,11 @@ func All() []policy.Gate {
 		ancestry(), distro(), imageSourceDrift(), stig(), tagDrift(),
 		accounts(), baseImage(), binaries(), data(), expression(), misconfiguration(), secrets(),
 	}
+	for _, g := range gates {
+		if g, ok := g.(gate); ok {
+			g.describe()
+		}
+	}
 	return append(gates, removed()...)
 }
 
