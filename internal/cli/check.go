@@ -54,7 +54,8 @@ policy asked what could not be told (--allow-unknown makes that 0), 2 for errors
 		Example: `  tidewaiter check alpine:3.20
   tidewaiter check --policy strict -o table -o junit=check.xml ghcr.io/org/app:1.2
   tidewaiter check --policy bundle.json --tag registry.example.com/org/app:1.2 app.tar
-  tidewaiter check --at 2026-05-01 -o verdict-json debian:12`,
+  tidewaiter check --at 2026-05-01 -o verdict-json debian:12
+  tidewaiter check -o table -o verdict-record=app.record.gz app.tar && tidewaiter verify app.record.gz`,
 		Args:              exactArgs(1, "one image"),
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -63,7 +64,7 @@ policy asked what could not be told (--allow-unknown makes that 0), 2 for errors
 	}
 	source.add(cmd)
 	fl := cmd.Flags()
-	fl.StringArrayVarP(&outputs, "output", "o", []string{report.Table}, "`FORMAT[=FILE]`, repeatable: "+strings.Join(report.VerdictFormats(), ", "))
+	fl.StringArrayVarP(&outputs, "output", "o", []string{report.Table}, "`FORMAT[=FILE]`, repeatable: "+strings.Join(checkFormats(), ", "))
 	fl.StringVar(&f.policy, "policy", "default", "`file` of a bundle, or the name of one that comes with the program: "+strings.Join(shippedPolicies(), ", "))
 	fl.StringVar(&f.tag, "tag", "", "`reference` by which the policy's mappings tell the image (default: the one it was read by)")
 	fl.StringVar(&f.base, "base", "", "`IMAGE` that this one was built on, for rules that compare with it (default: of the images judged before the one whose layers it begins with)")
@@ -72,13 +73,13 @@ policy asked what could not be told (--allow-unknown makes that 0), 2 for errors
 	fl.BoolVar(&f.detail, "detail", false, "show where each row was found, its remedy and trigger id, and what allowlists silenced")
 	fl.IntVar(&f.warnExit, "warn-exit", exitGo, "exit `code` for warn")
 	fl.BoolVar(&f.allowUnknown, "allow-unknown", false, "exit as the verdict says when the policy asked what could not be told")
-	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(report.VerdictFormats(), cobra.ShellCompDirectiveNoSpace))
+	cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(checkFormats(), cobra.ShellCompDirectiveNoSpace))
 	cmd.RegisterFlagCompletionFunc("policy", cobra.FixedCompletions(shippedPolicies(), cobra.ShellCompDirectiveDefault))
 	return cmd
 }
 
 func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outputs []string, arg string) error {
-	outs, err := parseOutputs(outputs, report.VerdictFormats())
+	outs, err := parseOutputs(outputs, checkFormats())
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,11 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 			return err
 		}
 	}
-	v, err := judge.Check(ctx, q)
+	subject, err := judge.Subject(ctx, q)
+	if err != nil {
+		return fmt.Errorf("%s: %w", arg, err)
+	}
+	v, err := policy.Evaluate(ctx, bundle, subject, judge.Gates)
 	if err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
@@ -143,6 +148,9 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 	}
 	a.code = f.exitCode(&v)
 	return a.writeOutputs(outs, output.options, func(w writer, o output, _ report.Options) error {
+		if o.format == verdictRecord {
+			return writeRecord(w, o.file, subject, bundle, &v, judge.Gates)
+		}
 		return report.WriteVerdict(w, o.format, &v, bundle, report.VerdictOptions{Image: arg, Detail: f.detail})
 	})
 }

@@ -102,7 +102,7 @@ Exit codes: 0 go or done, 1 stop, 2 could not tell (an error, wrong usage).`,
 	f.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	root.AddCommand(a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.versionCommand())
+	root.AddCommand(a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.verifyCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.versionCommand())
 	return root
 }
 

@@ -26,11 +26,11 @@ func DigestInventory(img *inventory.Image) (string, error) {
 }
 
 // DigestFindings is the SHA-256 of the JSON of what matching found: findings,
-// packages that could not be judged, and the state of the data.
+// packages and advisories that could not be judged, and the state of the data.
 func DigestFindings(scan *match.Scan) (string, error) {
 	h := sha256.New()
 	enc := json.NewEncoder(h)
-	for _, v := range []any{scan.Findings, scan.States, scan.Distro, scan.Feeds} {
+	for _, v := range []any{scan.Findings, scan.States, scan.Problems, scan.Distro, scan.Feeds} {
 		if err := enc.Encode(v); err != nil {
 			return "", err
 		}
