@@ -102,11 +102,14 @@ func matchInput(ctx context.Context, snap *store.Snapshot, img *inventory.Image)
 }
 
 func (f *Feeds) matchOptions(views []FeedView, snap *store.Snapshot) match.Options {
-	priority := map[string]int{}
+	priority, replaces := map[string]int{}, map[string]string{}
 	for _, v := range views {
 		priority[v.Name] = v.Priority
+		if v.Replaces != "" && v.Enabled {
+			replaces[v.Replaces] = v.Name
+		}
 	}
-	return match.Options{Coverage: snap, Priority: func(source string) int { return priority[source] }}
+	return match.Options{Coverage: snap, Priority: func(source string) int { return priority[source] }, Replaces: replaces, Claiming: snap.Claiming}
 }
 
 func ids(findings []match.Finding) []string {

@@ -49,7 +49,11 @@ type Info struct {
 	Fresh     time.Duration // older data than this is stale
 	// Partial names streams of which it knows some packages only. Its records
 	// count, but they do not make such a stream one that there is data for.
-	Partial  []string
+	Partial []string
+	// Replaces names a source whose claims a record of this one stands for: of
+	// one with the same identifier nothing is heard as far as this one's record
+	// has claims, whatever they are about.
+	Replaces string
 	Priority int // whose word is shown first where several speak of one package; higher wins
 }
 

@@ -1,6 +1,9 @@
 package match
 
 import (
+	"context"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
@@ -29,6 +32,16 @@ func TestCPE(t *testing.T) {
 		{"cpe:2.3:a:x:y:1.5.7:*:*:*:*:*:*:*", "cpe:2.3:a:x:y:1.4.*:*:*:*:*:*:*:*", advisory.Interval{}, 0},
 		{"cpe:2.3:a:x:y:1.5.7:*:*:*:*:*:*:*", "cpe:2.3:a:x:y:-:*:*:*:*:*:*:*", advisory.Interval{}, 0},
 		{"cpe:2.3:a:x:y:1.5.7:*:*:*:*:*:*:*", "cpe:2.3:a:x", advisory.Interval{}, 0},
+		// an update of any version: unknown of the package, had, another
+		{"cpe:2.3:o:xen:xen:4.8.0:*:*:*:*:*:*:*", "cpe:2.3:o:xen:xen:*:rc7:*:*:*:*:*:*", advisory.Interval{LastAffected: "4.9.0"}, 0.4},
+		{"cpe:2.3:o:xen:xen:4.8.0:rc7:*:*:*:*:*:*", "cpe:2.3:o:xen:xen:*:rc7:*:*:*:*:*:*", advisory.Interval{LastAffected: "4.9.0"}, 0.6},
+		{"cpe:2.3:o:xen:xen:4.8.0:rc1:*:*:*:*:*:*", "cpe:2.3:o:xen:xen:*:rc7:*:*:*:*:*:*", advisory.Interval{LastAffected: "4.9.0"}, 0},
+		{"cpe:2.3:o:xen:xen:4.8.0:*:*:*:*:*:*:*", "cpe:2.3:o:xen:xen:*:-:*:*:*:*:*:*", advisory.Interval{LastAffected: "4.9.0"}, 0.6},
+		// for another platform, for a platform that a program may be for, for the package's own
+		{"cpe:2.3:a:redis:redis:3.0.2:*:*:*:*:*:*:*", "cpe:2.3:a:redis:redis:*:*:*:*:*:node.js:*:*", advisory.Interval{Fixed: "3.1.1"}, 0},
+		{"cpe:2.3:a:x:y:1.0:*:*:*:*:*:*:*", "cpe:2.3:a:x:y:*:*:*:*:*:windows:*:*", advisory.Interval{Fixed: "2"}, 0},
+		{"cpe:2.3:a:x:y:1.0:*:*:*:*:*:*:*", "cpe:2.3:a:x:y:*:*:*:*:*:linux:*:*", advisory.Interval{Fixed: "2"}, 0.4},
+		{"cpe:2.3:a:x:y:1.0:*:*:*:*:node.js:*:*", "cpe:2.3:a:x:y:*:*:*:*:*:node.js:*:*", advisory.Interval{Fixed: "2"}, 0.6},
 	}
 	for _, tt := range tests {
 		t.Run(tt.own+" "+tt.pattern, func(t *testing.T) {
@@ -61,6 +74,50 @@ func TestCPE(t *testing.T) {
 	in = Input{Packages: []inventory.Package{{Type: "npm", Name: "y", Version: "1.0.0", CPEs: []string{"cpe:2.3:a:x:y:1.0.0"}}}}
 	if r, _ := find(t, in, list{says("nvd", "CVE-2026-0001", claim)}, Options{}); len(r.Findings) > 0 {
 		t.Errorf("an npm package was matched by CPE: %+v", r.Findings)
+	}
+}
+
+// A product without a version keeps nobody of lower rank from being heard.
+func TestCPEWithoutVersion(t *testing.T) {
+	key := advisory.Key{Stream: "cpe", Name: "x:y"}
+	none := advisory.Affected{Key: key, Scheme: version.Generic, CPE: "cpe:2.3:a:x:y:-:*:*:*:*:*:*:*"}
+	real := advisory.Affected{Key: key, Scheme: version.Generic, CPE: "cpe:2.3:a:x:y:*:*:*:*:*:*:*:*", Intervals: []advisory.Interval{{Fixed: "2"}}}
+	in := Input{Packages: []inventory.Package{{Type: "generic", Name: "y", Version: "1", CPEs: []string{"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*"}}}}
+	o := Options{Priority: ranks(map[string]int{"high": 2, "low": 1})}
+	if _, got := find(t, in, list{says("high", "CVE-2026-0001", none)}, o); len(got) != 0 {
+		t.Errorf("found %v", got)
+	}
+	if _, got := find(t, in, list{says("high", "CVE-2026-0001", none), says("low", "CVE-2026-0001", real)}, o); len(got) != 1 {
+		t.Errorf("found %v", got)
+	}
+}
+
+// CVE-2026-0001 is overridden with another product, CVE-2026-0002 without any
+// word on products, CVE-2026-0003 not at all.
+func TestReplacedRecords(t *testing.T) {
+	on := func(name string) advisory.Affected {
+		return advisory.Affected{Key: advisory.Key{Stream: "cpe", Name: name}, Scheme: version.Generic, Intervals: []advisory.Interval{{Fixed: "2"}}}
+	}
+	db := list{
+		says("nvd", "CVE-2026-0001", on("x:y")), says("nvd", "CVE-2026-0002", on("x:y")), says("nvd", "CVE-2026-0003", on("x:y")),
+		says("other", "CVE-2026-0001", on("x:z")), says("other", "CVE-2026-0002"),
+	}
+	in := Input{Packages: []inventory.Package{{Type: "generic", Name: "y", Version: "1", CPEs: []string{"cpe:2.3:a:x:y:1:*:*:*:*:*:*:*"}}}}
+	o := Options{Replaces: map[string]string{"nvd": "other"}, Claiming: func(_ context.Context, source string, ids []string) (map[string]bool, error) {
+		if source != "other" || len(ids) != 3 {
+			t.Errorf("asked %s for %v", source, ids)
+		}
+		return map[string]bool{"CVE-2026-0001": true}, nil
+	}}
+	if _, got := find(t, in, db, o); !slices.Equal(got, []string{"CVE-2026-0002", "CVE-2026-0003"}) {
+		t.Errorf("found %v", got)
+	}
+	e := Explain("CVE-2026-0001", in, []advisory.Advisory{db[0], db[3]}, o)
+	if len(e.Packages) != 1 || e.Packages[0].Finding != nil || !strings.Contains(e.Packages[0].Reason, "another source's record stands") {
+		t.Errorf("explained: %+v", e)
+	}
+	if e := Explain("CVE-2026-0002", in, []advisory.Advisory{db[1], db[4]}, o); len(e.Packages) != 1 || e.Packages[0].Finding == nil {
+		t.Errorf("explained: %+v", e)
 	}
 }
 

@@ -48,7 +48,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 			}
 		}
 		for k := range a.Affected {
-			byKey[a.Affected[k].Key] = append(byKey[a.Affected[k].Key], claim{a, &a.Affected[k]})
+			byKey[a.Affected[k].Key] = append(byKey[a.Affected[k].Key], claim{a, &a.Affected[k], o.standsFor(a, records)})
 		}
 	}
 	for a := range aliases {
@@ -125,6 +125,12 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 		e.Verdict = fmt.Sprintf("%s is not reported: see the reason of each of %d packages", id, len(e.Packages))
 	}
 	return e
+}
+
+// standsFor reports whether another source's record stands for one.
+func (o *Options) standsFor(a *advisory.Advisory, records []advisory.Advisory) bool {
+	by, ok := o.Replaces[a.Source]
+	return ok && slices.ContainsFunc(records, func(x advisory.Advisory) bool { return x.Source == by && x.ID == a.ID && len(x.Affected) > 0 })
 }
 
 func affectedComparison(judged []judgement) string {

@@ -105,6 +105,12 @@ type Options struct {
 	// says severity and fix first. Sources of equal rank are in order of name.
 	Priority func(source string) int
 	Coverage Coverage // nil: everything is known and fresh
+	// Replaces names sources whose records stand for those of another, by the
+	// other's name: of a record with the same identifier nothing is heard where
+	// theirs claims something, whatever it is about. Claiming finds those that
+	// do.
+	Replaces map[string]string
+	Claiming func(ctx context.Context, source string, ids []string) (map[string]bool, error)
 }
 
 // Find matches packages against advisories. The error is that of the look-up;
@@ -135,13 +141,17 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 	if err != nil {
 		return Result{}, fmt.Errorf("looking up advisories: %w", err)
 	}
+	replaced, err := o.replaced(ctx, advisories)
+	if err != nil {
+		return Result{}, fmt.Errorf("looking up advisories: %w", err)
+	}
 	byKey := map[advisory.Key][]claim{}
 	for i := range advisories {
 		a := &advisories[i]
 		for k := range a.Affected {
 			key := a.Affected[k].Key
 			if seen[key] {
-				byKey[key] = append(byKey[key], claim{a, &a.Affected[k]})
+				byKey[key] = append(byKey[key], claim{a, &a.Affected[k], replaced[a.Source][a.ID]})
 			}
 		}
 	}
@@ -218,6 +228,29 @@ func coverageOf(i int, ls []lookup, c Coverage) (PackageState, bool) {
 type claim struct {
 	advisory *advisory.Advisory
 	affected *advisory.Affected
+	replaced bool // another source's record stands for the advisory
+}
+
+// replaced finds, by source and identifier, the advisories that another source's
+// records stand for.
+func (o *Options) replaced(ctx context.Context, advisories []advisory.Advisory) (map[string]map[string]bool, error) {
+	out := map[string]map[string]bool{}
+	for source, by := range o.Replaces {
+		var ids []string
+		for i := range advisories {
+			if a := &advisories[i]; a.Source == source {
+				ids = append(ids, a.ID)
+			}
+		}
+		if len(ids) == 0 || o.Claiming == nil {
+			continue
+		}
+		var err error
+		if out[source], err = o.Claiming(ctx, by, ids); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 // judgement is a claim compared with a package.
@@ -313,6 +346,9 @@ func (c *comparer) judge(p *inventory.Package, l lookup, cl claim) (j judgement,
 		var ok bool
 		if ok, certain = cpeMatches(a.CPE, p, v, c); !ok {
 			j.Comparison = "the CPE does not match"
+			if noVersion(a) {
+				j.confidence, j.Comparison = 0, "the record names the product without a version: nothing can be concluded"
+			}
 			return j, true, ""
 		}
 	}

@@ -16,6 +16,8 @@ func irrelevant(p *inventory.Package, l lookup, cl claim) string {
 	a, adv := cl.affected, cl.advisory
 	who := adv.Source + " " + adv.ID
 	switch {
+	case cl.replaced:
+		return fmt.Sprintf("for %s another source's record stands, which says which products are affected", who)
 	case a.Names != advisory.Either && a.Names != l.names:
 		return fmt.Sprintf("%s speaks of the %s package of that name", who, map[bool]string{true: "source", false: "binary"}[a.Names == advisory.Source])
 	case !adv.Withdrawn.IsZero():

@@ -411,6 +411,32 @@ func (s *Snapshot) Repositories(ctx context.Context, names []string) (map[string
 	return out, err
 }
 
+// Claiming returns which of the identifiers a source has a record of that
+// claims something.
+func (s *Snapshot) Claiming(ctx context.Context, source string, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	if s.off[source] {
+		return out, nil
+	}
+	for part := range slices.Chunk(ids, 400) {
+		args := []any{source}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		err := s.each(ctx, "SELECT r.ext_id FROM records r WHERE r.source = ? AND r.ext_id IN ("+marks(len(part))+") AND r.kind = 1 AND "+valid+" AND EXISTS (SELECT 1 FROM claims c WHERE c.record = r.id)",
+			append(args, s.Generation, s.Generation), func(rows *sql.Rows) error {
+				var id string
+				err := rows.Scan(&id)
+				out[id] = true
+				return err
+			})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
 // Statements returns VEX statements about vulnerabilities.
 func (s *Snapshot) Statements(ctx context.Context, ids []string) ([]advisory.Statement, error) {
 	var out []advisory.Statement

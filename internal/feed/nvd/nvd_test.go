@@ -180,7 +180,7 @@ func TestOverrides(t *testing.T) {
 		t.Fatalf("%d records, %v, %v; want 32184", len(got.Order), got.Bad, got.Err)
 	}
 	for id, want := range map[string]string{
-		"CVE-1999-0037":  "",
+		"CVE-1999-0037":  "null:null  not-affected",
 		"CVE-2008-5915":  "google:chrome cpe:2.3:a:google:chrome:*:*:*:*:*:*:*:* not-affected =0",
 		"CVE-1999-1412":  "apache:http_server cpe:2.3:a:apache:http_server:*:*:*:*:*:*:*:* [..1.3.42] with cpe:2.3:o:apple:macos:-:*:*:*:*:*:*:*",
 		"CVE-2025-39528": "rescuethemes:rescue_shortcodes cpe:2.3:a:rescuethemes:rescue_shortcodes:*:*:*:*:*:wordpress:*:* [..3.3)",

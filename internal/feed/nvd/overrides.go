@@ -15,14 +15,16 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
 // Overrides are the configurations that the project nvd-data-overrides gives to
 // CVEs which NVD has not analysed, or not well: partial records of format 2.0,
-// one advisory for each. A criterion that is not vulnerable and stands alone
-// says that its product is not affected. A record that names no product at all
-// ("null:null": NVD's criteria are too wide) gives no claim; its reason is in
-// Details.
+// one advisory for each, whose configurations stand for NVD's: a product that
+// they leave out is not affected. A criterion that is not vulnerable and stands
+// alone says that its product is not affected. A record whose criteria name no
+// product ("null:null": NVD's are too wide) claims just that. One without
+// configurations says nothing of NVD's.
 type Overrides struct{}
 
 var _ feed.Source = Overrides{}
@@ -30,8 +32,7 @@ var _ feed.Source = Overrides{}
 // Info implements [feed.Source].
 func (Overrides) Info() feed.Info {
 	return feed.Info{
-		Partial: []string{"cpe"},
-		Name:    "nvd-overrides", Publisher: "Anchore", Describes: "corrected and missing CPE configurations of NVD",
+		Partial: []string{"cpe"}, Name: "nvd-overrides", Replaces: "nvd", Publisher: "Anchore", Describes: "corrected and missing CPE configurations of NVD",
 		URL:     "https://github.com/anchore/nvd-data-overrides/archive/refs/heads/main.tar.gz",
 		Streams: []string{"cpe"}, Licence: "CC0-1.0", Fresh: 7 * 24 * time.Hour, Priority: 15,
 	}
@@ -137,10 +138,31 @@ func (r *reader) override(raw []byte, where string) {
 	a.Affected, problems = affected(o.CVE.Configurations)
 	not, more := unaffected(o.CVE.Configurations)
 	a.Affected = append(a.Affected, not...)
+	if len(a.Affected) == 0 && namesNothing(o.CVE.Configurations) {
+		a.Affected = []advisory.Affected{{
+			Key: advisory.Key{Stream: "cpe", Name: "null:null"}, Scheme: version.Generic, Status: advisory.StatusNotAffected, Note: "no product that can be named is affected",
+		}}
+	}
 	for _, err := range append(problems, more...) {
 		r.Bad(id, err)
 	}
 	r.Yield(feed.Item{Advisory: a}, nil)
+}
+
+// namesNothing reports whether there are criteria and none is about a product.
+func namesNothing(cs []configuration) bool {
+	some := false
+	for _, c := range cs {
+		for _, n := range c.Nodes {
+			for _, m := range n.Matches {
+				if !strings.HasPrefix(m.Criteria, "cpe:2.3:a:null:null:") {
+					return false
+				}
+				some = true
+			}
+		}
+	}
+	return some
 }
 
 // unaffected turns the criteria that are not vulnerable and stand for
