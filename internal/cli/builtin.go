@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/conan"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/content"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/contentset"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dart"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/distro"
@@ -107,6 +109,41 @@ func factAnalyzers() []analyze.Analyzer {
 		&secret.Analyzer{},
 		account.Analyzer{},
 	}
+}
+
+// searchAnalyzers lists the analyzers of what is configured to be looked for
+// and to be kept. Contents are searched where there is something to look for.
+func searchAnalyzers(c *searches) ([]analyze.Analyzer, error) {
+	secrets := &content.Search{Kind: content.SecretKind, Expressions: content.Defaults(), MaxSize: c.secrets.size}
+	contents := &content.Search{Kind: content.ContentKind, MaxSize: c.contents.size}
+	retrieve := &content.Retrieve{Paths: content.DefaultPaths(), MaxSize: c.pathSize}
+	var problems []error
+	parse := func(texts []string) (list []content.Expression) {
+		for _, text := range texts {
+			e := content.ParseExpression(text)
+			problems = append(problems, e.Check())
+			list = append(list, e)
+		}
+		return list
+	}
+	if len(c.secrets.expressions) > 0 {
+		secrets.Expressions = parse(c.secrets.expressions)
+	}
+	contents.Expressions = parse(c.contents.expressions)
+	if len(c.paths) > 0 {
+		retrieve.Paths = c.paths
+		for _, p := range c.paths {
+			problems = append(problems, content.CheckPath(p))
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	list := []analyze.Analyzer{secrets, retrieve}
+	if len(contents.Expressions) > 0 {
+		list = append(list, contents)
+	}
+	return list, nil
 }
 
 // imageAnalyzers lists the analyzers that learn from the finished inventory

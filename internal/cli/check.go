@@ -127,7 +127,7 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 	if q.Scan, err = feeds.Scan(ctx, img, o); err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	judge := engine.Judge{Gates: policyGates(), Looked: lookedFor(), Feeds: feeds}
+	judge := engine.Judge{Gates: policyGates(), Looked: source.looked(), Feeds: feeds}
 	if !source.noCache {
 		if judge.Inventories, err = f.inventories(a, source, feeds.DB); err != nil {
 			return err
@@ -222,16 +222,14 @@ func (f *checkFlags) exitCode(v *policy.Verdict) int {
 	return exitGo
 }
 
-// lookedFor are the kinds of facts that the product's analyzers look for.
-func lookedFor() []string {
-	var out []string
-	for _, an := range factAnalyzers() {
-		switch an.Name() {
-		case "secret":
-			out = append(out, policy.FactSecret)
-		case "account":
-			out = append(out, policy.FactAccount, policy.FactAccountFile)
-		}
+// looked are the kinds of facts that are looked for in an image.
+func (s *sourceFlags) looked() []string {
+	if !s.facts {
+		return nil
+	}
+	out := []string{policy.FactSecret, policy.FactAccount, policy.FactAccountFile, policy.FactSecretMatch}
+	if s.search.contents {
+		out = append(out, policy.FactContentMatch)
 	}
 	return out
 }

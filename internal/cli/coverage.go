@@ -27,7 +27,11 @@ func (a *app) coverageCommand() *cobra.Command {
 				Config  string `json:"config,omitempty"`
 			}
 			var list []entry
-			for _, an := range slices.Concat(analyzers(), factAnalyzers()) {
+			searching, err := searchAnalyzers(&searches{contents: search{expressions: []string{"."}}})
+			if err != nil {
+				return err
+			}
+			for _, an := range slices.Concat(analyzers(), factAnalyzers(), searching) {
 				k := analyze.KeyOf(an)
 				list = append(list, entry{k.Analyzer, k.Version, k.Config})
 			}

@@ -7,7 +7,17 @@ import (
 	"testing"
 
 	"github.com/tidewaiter/tidewaiter"
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
 )
+
+func everyAnalyzer(t *testing.T) []analyze.Analyzer {
+	t.Helper()
+	searching, err := searchAnalyzers(&searches{contents: search{expressions: []string{"x"}}})
+	if err != nil || len(searching) != 3 {
+		t.Fatal(len(searching), err)
+	}
+	return slices.Concat(analyzers(), factAnalyzers(), searching)
+}
 
 // The coverage page speaks of everything there is, and of nothing else by name.
 func TestCoveragePageIsComplete(t *testing.T) {
@@ -21,7 +31,7 @@ func TestCoveragePageIsComplete(t *testing.T) {
 			named[n] = true
 		}
 	}
-	for _, a := range slices.Concat(analyzers(), factAnalyzers()) {
+	for _, a := range everyAnalyzer(t) {
 		if !named[a.Name()] {
 			t.Errorf("docs/coverage.md does not speak of the analyzer %s", a.Name())
 		}
@@ -40,7 +50,7 @@ func TestCoveragePageIsComplete(t *testing.T) {
 
 func TestNamesAreUnique(t *testing.T) {
 	seen := map[string]bool{}
-	for _, a := range slices.Concat(analyzers(), factAnalyzers()) {
+	for _, a := range everyAnalyzer(t) {
 		if seen[a.Name()] {
 			t.Errorf("two analyzers are named %s", a.Name())
 		}

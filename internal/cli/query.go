@@ -219,7 +219,7 @@ func (k *asker) subject(ctx context.Context, arg string) (query.Subject, error) 
 	if err != nil {
 		return s, err
 	}
-	judge := engine.Judge{Gates: policyGates(), Looked: lookedFor()}
+	judge := engine.Judge{Gates: policyGates(), Looked: k.flags.source.looked()}
 	tags := checkFlags{}
 	v, err := judge.Check(ctx, engine.Question{Image: img, Scan: s.Scan, Bundle: bundle, Tag: tags.tagOf(arg, img), Now: k.now, AsOf: o.AsOf})
 	s.Verdict = &v

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +30,7 @@ type sourceFlags struct {
 	limits        []string
 	facts         bool // also what only policy asks about
 	noFiles       bool // the command does not look at the file table
+	search        searchFlags
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -60,7 +62,8 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	f.StringVar(&s.image.ContainerdSocket, "containerd-socket", "", "`socket` of containerd")
 	f.StringVar(&s.image.ContainerdNamespace, "containerd-namespace", "", "`namespace` in containerd")
 	f.StringVar(&s.scope, "scope", "squashed", "squashed: what a container sees; all-layers: also what lower layers still contain")
-	f.BoolVar(&s.facts, "secrets", s.facts, "also look for secrets and at accounts")
+	f.BoolVar(&s.facts, "secrets", s.facts, "also look for secrets, at accounts, and for what is configured to be looked for")
+	s.search.add(f)
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -83,6 +86,9 @@ func limits() []limit {
 		{"wanted-file", "bytes of a file that is still analyzed", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.WantedFile = n }},
 		{"facts", "packages, licences, binaries one analyzer learns of a layer", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Facts = int(n) }},
 		{"sparse", "bytes of the sparse files of a layer, holes included", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Sparse = n }},
+		{"secret-search-file", "bytes of a file up to which --secret-search looks into it", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.search.given.secrets.size = n }},
+		{"content-search-file", "bytes of a file up to which --content-search looks into it", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.search.given.contents.size = n }},
+		{"retrieved-file", "bytes of a file up to which --retrieve-file keeps it", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.search.given.pathSize = n }},
 		{"layers", "layers of an image", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.Layers = int(n) }},
 		{"blob", "bytes of a layer's blob", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.BlobBytes = n }},
 		{"layer", "bytes of a layer, uncompressed", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.image.Limits.LayerBytes = n }},
@@ -175,11 +181,17 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 // engine makes what reads images, without a memory.
 func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
 	set := &analyze.Set{Analyzers: analyzers()}
-	if s.facts {
-		set.Analyzers = append(set.Analyzers, factAnalyzers()...)
+	if err := s.applyLimits(&set.Limits); err != nil {
+		return nil, err
 	}
-	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
-	return e, s.applyLimits(&e.Set.Limits)
+	if s.facts {
+		searching, err := s.search.analyzers()
+		if err != nil {
+			return nil, err
+		}
+		set.Analyzers = slices.Concat(set.Analyzers, factAnalyzers(), searching)
+	}
+	return &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}, nil
 }
 
 // layers opens the layer cache.

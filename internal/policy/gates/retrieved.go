@@ -42,23 +42,36 @@ func retrieved(s *policy.Subject) (map[string]retrievedFile, error) {
 	})
 }
 
-func retrievedMissing(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
+// retrievedAt is the kept file that a path names, also by way of links.
+func retrievedAt(s *policy.Subject, name string) (retrievedFile, bool, error) {
 	all, err := retrieved(s)
-	if _, ok := all[policy.Absolute(p.Text("path"))]; ok || err != nil {
+	if err != nil {
+		return retrievedFile{}, false, err
+	}
+	f, ok := all[policy.Absolute(name)]
+	if !ok {
+		if at, there := s.Image.Files.Resolve(name); there {
+			f, ok = all[policy.Absolute(at.Path)]
+		}
+	}
+	return f, ok, nil
+}
+
+func retrievedMissing(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
+	if _, ok, err := retrievedAt(s, p.Text("path")); ok || err != nil {
 		return nil, err
 	}
 	return []policy.Hit{{Message: "Cannot locate file in the image analysis", Evidence: policy.Evidence{Path: p.Text("path")}}}, nil
 }
 
 func retrievedContent(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
-	all, err := retrieved(s)
+	name := p.Text("path")
+	f, ok, err := retrievedAt(s, name)
 	if err != nil {
 		return nil, err
 	}
-	name := p.Text("path")
-	f, ok := all[policy.Absolute(name)]
 	if !ok {
-		if _, there := s.Image.Files.Lookup(strings.Trim(name, "/")); there {
+		if _, there := s.Image.Files.Resolve(name); there {
 			return unknown("the image has %s, but it was not kept by the analysis", name), nil
 		}
 		return nil, nil
