@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io/fs"
 	"sync"
+	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -60,7 +61,7 @@ type Search struct {
 
 	once     sync.Once
 	compiled []*expression
-	literals bool // one of them has any
+	literals *literals
 	err      error
 }
 
@@ -113,9 +114,9 @@ func (s *Search) compile() ([]*expression, error) {
 				s.err = errors.Join(s.err, err)
 				continue
 			}
-			s.literals = s.literals || len(c.literals) > 0
 			s.compiled = append(s.compiled, c)
 		}
+		s.literals = newLiterals(s.compiled)
 	})
 	return s.compiled, s.err
 }
@@ -148,27 +149,85 @@ func (s *Search) Analyze(ctx context.Context, files fs.FS, out *inventory.Record
 
 // search runs all expressions over one text.
 func (s *Search) search(ctx context.Context, list []*expression, path string, text []byte, out *inventory.Record) error {
-	var lower []byte
-	if s.literals {
-		lower = toLower(text)
+	w := work{text: text, spent: spent(out)}
+	s.literals.find(text, func(i, pos int) { list[i].line(pos, &w, w.of(i, len(list))) })
+	if w.at == nil && s.literals.all {
+		return nil // most files
 	}
-	var w work
-	for _, e := range list {
-		lines, limit := e.lines(ctx, text, lower, &w, spent(out))
-		if limit != "" {
-			out.Problems = append(out.Problems, inventory.Problem{Analyzer: out.Analyzer, Path: path, Limit: limit,
-				Message: fmt.Sprintf("searching for %s stopped at the limit %q: there may be more lines", e.label(), limit)})
+	for i, e := range list {
+		p := w.of(i, len(list))
+		if len(e.literals) == 0 {
+			for p.next < len(text) && p.limit == "" && ctx.Err() == nil {
+				e.line(p.next, &w, p)
+			}
 		}
-		if len(lines) == 0 {
+		if p.limit != "" {
+			out.Problems = append(out.Problems, inventory.Problem{Analyzer: out.Analyzer, Path: path, Limit: p.limit,
+				Message: fmt.Sprintf("searching for %s stopped at the limit %q: there may be more lines", e.label(), p.limit)})
+		}
+		if len(p.lines) == 0 {
 			continue
 		}
-		data, err := json.Marshal(Match{Name: e.Name, Expression: e.Text, Lines: lines})
+		data, err := json.Marshal(Match{Name: e.Name, Expression: e.Text, Lines: p.lines})
 		if err != nil {
 			return fmt.Errorf("writing the fact of %s: %w", path, err)
 		}
 		out.Facts = append(out.Facts, inventory.Fact{Kind: s.Kind, Path: path, Data: data})
 	}
 	return ctx.Err()
+}
+
+// work is the state of searching one text.
+type work struct {
+	text  []byte
+	spent bool          // no more backtracking in this layer
+	back  time.Duration // spent on backtracking in this text
+	at    []progress    // of each expression
+}
+
+// of is the progress of one of n expressions.
+func (w *work) of(i, n int) *progress {
+	if w.at == nil {
+		w.at = make([]progress, n)
+	}
+	return &w.at[i]
+}
+
+// progress is how far an expression came in a text.
+type progress struct {
+	next    int // where the first line that was not tried begins
+	counted int // up to where lines were counted
+	number  int // of the line at counted, from 0
+	lines   []int
+	limit   string // that ended the search
+}
+
+// line tries the line at pos, unless it was tried.
+func (e *expression) line(pos int, w *work, p *progress) {
+	if pos < p.next || p.limit != "" {
+		return
+	}
+	start := p.next
+	if pos > start {
+		start += bytes.LastIndexByte(w.text[start:pos], '\n') + 1
+	}
+	end := bytes.IndexByte(w.text[pos:], '\n')
+	if end < 0 {
+		end = len(w.text)
+	} else {
+		end += pos
+	}
+	p.next = end + 1
+	ok, limit := e.match(w.text[start:end], w)
+	if ok {
+		p.number += bytes.Count(w.text[p.counted:start], []byte{'\n'})
+		p.counted = start
+		p.lines = append(p.lines, p.number)
+		if len(p.lines) >= maxLines {
+			limit = "lines of one file"
+		}
+	}
+	p.limit = limit
 }
 
 // spent reports whether so many files of the layer used up their time that
@@ -181,59 +240,4 @@ func spent(out *inventory.Record) bool {
 		}
 	}
 	return n >= maxSlowFiles
-}
-
-// toLower is text with the letters of ASCII in lower case.
-func toLower(text []byte) []byte {
-	lower := make([]byte, len(text))
-	for i, c := range text {
-		if c-'A' < 26 {
-			c += 'a' - 'A'
-		}
-		lower[i] = c
-	}
-	return lower
-}
-
-// lines returns the numbers of the lines that the expression matches, and the
-// name of the limit that ended the search early.
-func (e *expression) lines(ctx context.Context, text, lower []byte, w *work, spent bool) (lines []int, limit string) {
-	number, counted := 0, 0 // the line that counted is in
-	try := func(start, end int) bool {
-		number += bytes.Count(text[counted:start], []byte{'\n'})
-		counted = start
-		ok, reached := e.match(text[start:end], w, spent)
-		if reached != "" {
-			limit = reached
-		}
-		if ok {
-			lines = append(lines, number)
-		}
-		if len(lines) >= maxLines {
-			limit = "lines of one file"
-			return false
-		}
-		return ctx.Err() == nil && limit != limitTime
-	}
-	for start := 0; start < len(text); {
-		at := start
-		if len(e.literals) > 0 {
-			at = e.next(lower, start)
-			if at < 0 {
-				break
-			}
-			start = bytes.LastIndexByte(text[:at], '\n') + 1
-		}
-		end := bytes.IndexByte(text[at:], '\n')
-		if end < 0 {
-			end = len(text)
-		} else {
-			end += at
-		}
-		if !try(start, end) {
-			break
-		}
-		start = end + 1
-	}
-	return lines, limit
 }

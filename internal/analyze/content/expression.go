@@ -1,7 +1,6 @@
 package content
 
 import (
-	"bytes"
 	"fmt"
 	"regexp"
 	"regexp/syntax"
@@ -85,11 +84,6 @@ type expression struct {
 	back   *regexp2.Regexp
 }
 
-// work is what the expressions of one file have spent.
-type work struct {
-	back time.Duration
-}
-
 func compile(e Expression) (*expression, error) {
 	if e.Text == "" {
 		return nil, fmt.Errorf("expression %s is empty", e.label())
@@ -124,9 +118,8 @@ func compile(e Expression) (*expression, error) {
 	return c, nil
 }
 
-// match tells whether a line matches. With spent, there is no time for
-// backtracking any more.
-func (e *expression) match(line []byte, w *work, spent bool) (ok bool, limit string) {
+// match tells whether a line matches, or names the limit for which it cannot.
+func (e *expression) match(line []byte, w *work) (ok bool, limit string) {
 	if e.linear != nil && !e.linear.Match(line) {
 		return false, ""
 	}
@@ -135,7 +128,7 @@ func (e *expression) match(line []byte, w *work, spent bool) (ok bool, limit str
 		return true, ""
 	case len(line) > maxLine:
 		return false, limitLine
-	case spent || w.back > fileTime:
+	case w.spent || w.back > fileTime:
 		return false, limitTime
 	}
 	start := time.Now()
@@ -145,23 +138,6 @@ func (e *expression) match(line []byte, w *work, spent bool) (ok bool, limit str
 		return false, limitTime
 	}
 	return ok, ""
-}
-
-// next is where the first literal of the expression begins at or after from,
-// -1 where there is none.
-func (e *expression) next(lower []byte, from int) int {
-	first := -1
-	rest := lower[from:]
-	for _, l := range e.literals {
-		if i := bytes.Index(rest, l); i >= 0 {
-			first = i
-			rest = rest[:min(len(rest), i+len(l))]
-		}
-	}
-	if first < 0 {
-		return -1
-	}
-	return from + first
 }
 
 // rewrite spells Python's dialect as the other engines do. plain says that
