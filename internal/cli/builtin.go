@@ -188,6 +188,28 @@ func (s *secretFlags) analyzer() (*secret.Analyzer, error) {
 	return an, nil
 }
 
+// apply puts the owner's search for secrets in place of the built-in one.
+func (s *secretFlags) apply(list []analyze.Analyzer, images []analyze.ImageAnalyzer) error {
+	if len(s.rules) == 0 && s.keyFile == "" {
+		return nil
+	}
+	own, err := s.analyzer()
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		if _, ok := list[i].(*secret.Analyzer); ok {
+			list[i] = own
+		}
+	}
+	for i := range images {
+		if _, ok := images[i].(secret.ImageAnalyzer); ok {
+			images[i] = secret.ImageAnalyzer{Analyzer: own}
+		}
+	}
+	return nil
+}
+
 // list is the rules in force.
 func (s *secretFlags) list() ([]secretRule, error) {
 	an, err := s.analyzer()

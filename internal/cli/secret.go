@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tidewaiter/tidewaiter/internal/engine"
 	"github.com/tidewaiter/tidewaiter/internal/image"
@@ -63,9 +64,9 @@ secret redacted, and help to write rules; docs/secrets.md has their notation.`,
 	return cmd
 }
 
-func (s *secretFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&s.rules, "secret-rules", nil, "`file` of rules that are added to the built-in ones, or replace those of the same id (repeatable)")
-	cmd.Flags().StringVar(&s.keyFile, "secret-key", "", "`file` whose content is the key of fingerprints; without it a key that everybody knows")
+func (s *secretFlags) add(f *pflag.FlagSet) {
+	f.StringArrayVar(&s.rules, "secret-rules", nil, "`file` of rules that are added to the built-in ones, or replace those of the same id (repeatable)")
+	f.StringVar(&s.keyFile, "secret-key", "", "`file` whose content is the key of fingerprints; without it a key that everybody knows")
 }
 
 func (a *app) secretRulesCommand() *cobra.Command {
@@ -89,7 +90,7 @@ func (a *app) secretRulesCommand() *cobra.Command {
 			return writeTableText(a.out, &t)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -135,7 +136,7 @@ lower the confidence. Exit codes: 0 nothing found, 1 something found, 2 errors.`
 			return a.writeSecrets(all, asJSON)
 		},
 	}
-	f.add(cmd)
+	f.add(cmd.Flags())
 	cmd.Flags().StringVar(&name, "name", "", "`path` that the file would have in an image (default: its own)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
@@ -143,7 +144,6 @@ lower the confidence. Exit codes: 0 nothing found, 1 something found, 2 errors.`
 
 func (a *app) secretShowCommand() *cobra.Command {
 	var source sourceFlags
-	var f secretFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "show IMAGE", Short: "Show the secrets of an image, redacted",
@@ -156,7 +156,7 @@ and its length. Nothing of this is kept.
 		Args:              exactArgs(1, "one image"),
 		ValidArgsFunction: completeImages,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			found, err := f.show(cmd.Context(), a, &source, args[0])
+			found, err := a.showSecrets(cmd.Context(), &source, args[0])
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
@@ -164,13 +164,13 @@ and its length. Nothing of this is kept.
 		},
 	}
 	source.add(cmd)
-	f.add(cmd)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// show reads every layer with the search for secrets only, remembering nothing.
-func (f *secretFlags) show(ctx context.Context, a *app, source *sourceFlags, arg string) ([]foundSecret, error) {
+// showSecrets reads every layer with the search for secrets only, remembering
+// nothing.
+func (a *app) showSecrets(ctx context.Context, source *sourceFlags, arg string) ([]foundSecret, error) {
 	ref, err := image.ParseRef(arg)
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (f *secretFlags) show(ctx context.Context, a *app, source *sourceFlags, arg
 		return nil, errors.New("a bill of materials has no contents to search")
 	}
 	e := &engine.Engine{Parallel: source.parallel, Log: a.log}
-	if e.Set, e.ImageAnalyzers, err = f.previewing(); err != nil {
+	if e.Set, e.ImageAnalyzers, err = source.secrets.previewing(); err != nil {
 		return nil, err
 	}
 	if err := source.applyLimits(&e.Set.Limits); err != nil {

@@ -31,6 +31,7 @@ type sourceFlags struct {
 	facts         bool // also what only policy asks about
 	noFiles       bool // the command does not look at the file table
 	search        searchFlags
+	secrets       secretFlags
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -64,6 +65,7 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	f.StringVar(&s.scope, "scope", "squashed", "squashed: what a container sees; all-layers: also what lower layers still contain")
 	f.BoolVar(&s.facts, "secrets", s.facts, "also look for secrets, at accounts, and for what is configured to be looked for")
 	s.search.add(f)
+	s.secrets.add(f)
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -191,7 +193,8 @@ func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
 		}
 		set.Analyzers = slices.Concat(set.Analyzers, factAnalyzers(), searching)
 	}
-	return &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}, nil
+	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
+	return e, s.secrets.apply(set.Analyzers, e.ImageAnalyzers)
 }
 
 // layers opens the layer cache.
