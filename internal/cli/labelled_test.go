@@ -130,6 +130,9 @@ func TestLabelledSet(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it imports whole feeds")
 	}
+	if raceDetector {
+		t.Skip("importing whole feeds takes half an hour with the race detector: .ci/run has this test without it")
+	}
 	labels := readLabels(t, "testdata/labelled.tsv")
 	f := realFeeds(t)
 	var purls bytes.Buffer
