@@ -109,7 +109,14 @@ func (f *Feeds) matchOptions(views []FeedView, snap *store.Snapshot) match.Optio
 			replaces[v.Replaces] = v.Name
 		}
 	}
-	return match.Options{Coverage: snap, Priority: func(source string) int { return priority[source] }, Replaces: replaces, Claiming: snap.Claiming}
+	cves := func(ctx context.Context, ids []string) (map[string]string, error) {
+		heads, err := snap.Heads(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		return match.CVEs(slices.Concat(slices.Collect(maps.Values(heads))...)), nil
+	}
+	return match.Options{CVEs: cves, Coverage: snap, Priority: func(source string) int { return priority[source] }, Replaces: replaces, Claiming: snap.Claiming}
 }
 
 func ids(findings []match.Finding) []string {

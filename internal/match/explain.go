@@ -55,7 +55,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 		e.Aliases = append(e.Aliases, a)
 	}
 	slices.Sort(e.Aliases)
-	c := newComparer()
+	c, cves := newComparer(), CVEs(records)
 	var owned *owners
 	reported := 0
 	for i := range in.Packages {
@@ -88,7 +88,7 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 			}
 			continue
 		}
-		fs := findings(c, i, p, judged, o)
+		fs := findings(c, i, p, judged, cves, o)
 		if p.Owner != "" {
 			if owned == nil {
 				owned = newOwners(in, o.Coverage)

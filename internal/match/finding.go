@@ -12,8 +12,8 @@ import (
 
 // findings makes one finding per vulnerability of everything that was judged
 // about one package.
-func findings(c *comparer, index int, p *inventory.Package, judged []judgement, o Options) []Finding {
-	groups := groupByVulnerability(judged)
+func findings(c *comparer, index int, p *inventory.Package, judged []judgement, cves map[string]string, o Options) []Finding {
+	groups := groupByVulnerability(judged, cves)
 	var out []Finding
 	for _, g := range groups {
 		slices.SortStableFunc(g.judged, func(a, b judgement) int {
@@ -33,135 +33,6 @@ func priority(o Options, source string) int {
 		return 0
 	}
 	return o.Priority(source)
-}
-
-// group is everything that is said about one vulnerability in one package.
-type group struct {
-	id      string
-	aliases []string
-	judged  []judgement
-}
-
-// groupByVulnerability merges aliases: judgements that share an identifier
-// are about one vulnerability, named by its CVE where there is one. An
-// advisory about several CVEs is evidence in each. Cycles of aliases are
-// harmless: the sets are unions.
-func groupByVulnerability(judged []judgement) []group {
-	u := union{parent: map[string]string{}}
-	ids := make([][]string, len(judged)) // the vulnerabilities a judgement is about
-	for i := range judged {
-		a := judged[i].claim.advisory
-		cves := a.CVEs()
-		switch {
-		case len(cves) > 1:
-			ids[i] = cves // one finding each; its own id is no vulnerability but a bundle
-		case len(cves) == 1:
-			ids[i] = cves
-			if len(a.Upstream) == 0 {
-				for _, alias := range append([]string{a.ID}, a.Aliases...) {
-					u.join(cves[0], alias)
-				}
-			}
-		case len(a.Upstream) > 0:
-			for _, id := range a.Upstream {
-				if id != "" {
-					ids[i] = append(ids[i], id)
-				}
-			}
-		default:
-			ids[i] = []string{a.ID}
-			for _, alias := range a.Aliases {
-				u.join(a.ID, alias)
-			}
-		}
-	}
-	members := map[string][]string{}
-	for id := range u.parent {
-		root := u.find(id)
-		members[root] = append(members[root], id)
-	}
-	// A set with several CVEs (publishers disagree about aliases) is kept
-	// apart by CVE: merging them would lose one.
-	canonical := func(id string) string {
-		if advisory.IsCVE(id) {
-			return id
-		}
-		best := id
-		for _, m := range members[u.find(id)] {
-			if advisory.IsCVE(m) && (!advisory.IsCVE(best) || m < best) || !advisory.IsCVE(best) && idRank(m) < idRank(best) {
-				best = m
-			}
-		}
-		return best
-	}
-	groups := map[string]*group{}
-	for i := range judged {
-		for _, id := range ids[i] {
-			c := canonical(id)
-			g := groups[c]
-			if g == nil {
-				g = &group{id: c}
-				groups[c] = g
-			}
-			if n := len(g.judged); n > 0 && g.judged[n-1].claim == judged[i].claim && g.judged[n-1].lookup.key == judged[i].lookup.key {
-				continue
-			}
-			g.judged = append(g.judged, judged[i])
-			a := judged[i].claim.advisory
-			g.aliases = append(g.aliases, a.ID)
-			if len(a.CVEs()) <= 1 {
-				g.aliases = append(g.aliases, a.Aliases...)
-			}
-		}
-	}
-	out := make([]group, 0, len(groups))
-	for _, g := range groups {
-		slices.Sort(g.aliases)
-		g.aliases = slices.DeleteFunc(slices.Compact(g.aliases), func(s string) bool { return s == g.id || s == "" })
-		out = append(out, *g)
-	}
-	slices.SortFunc(out, func(a, b group) int { return strings.Compare(a.id, b.id) })
-	return out
-}
-
-// idRank prefers widely known identifiers where there is no CVE.
-func idRank(id string) string {
-	switch {
-	case strings.HasPrefix(id, "GHSA-"):
-		return "0" + id
-	case strings.HasPrefix(id, "GO-"), strings.HasPrefix(id, "RUSTSEC-"), strings.HasPrefix(id, "PYSEC-"):
-		return "1" + id
-	}
-	return "2" + id
-}
-
-// union is a union-find over identifiers.
-type union struct{ parent map[string]string }
-
-func (u union) find(id string) string {
-	if _, ok := u.parent[id]; !ok {
-		u.parent[id] = id
-	}
-	for u.parent[id] != id {
-		u.parent[id] = u.parent[u.parent[id]]
-		id = u.parent[id]
-	}
-	return id
-}
-
-// join puts two sets together; "" is no identifier.
-func (u union) join(a, b string) {
-	if a == "" || b == "" {
-		return
-	}
-	a, b = u.find(a), u.find(b)
-	if a == b {
-		return
-	}
-	if b < a {
-		a, b = b, a
-	}
-	u.parent[b] = a
 }
 
 // finding decides. The word of the rank that is the highest among the sources

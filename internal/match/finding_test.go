@@ -1,6 +1,8 @@
 package match
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,6 +42,12 @@ func TestAliases(t *testing.T) {
 			s("CVE-2026-0001: GHSA-1 X-1 (2)", "CVE-2026-0002: GHSA-1 PYSEC-1 (1)")},
 		{"a bulletin about one CVE is not that CVE", list{named("DSA-1", nil, s("CVE-2026-0001")), named("DSA-2", nil, s("CVE-2026-0001", "CVE-2026-0002"))},
 			s("CVE-2026-0001: DSA-1 DSA-2 (2)", "CVE-2026-0002: DSA-2 (1)")},
+		{"a bulletin whose CVEs another source names", list{named("ALSA-1", nil, nil), func() advisory.Advisory {
+			a := named("ALSA-1", nil, []string{"CVE-2026-0001", "CVE-2026-0002"})
+			a.Source = "b"
+			return a
+		}()},
+			s("CVE-2026-0001: ALSA-1 (2)", "CVE-2026-0002: ALSA-1 (2)")},
 		{"upstream without a CVE", list{named("X-1", nil, s("GHSA-1")), named("GHSA-1", s("CVE-2026-0001"), nil)}, s("CVE-2026-0001: GHSA-1 X-1 (2)")},
 	}
 	for _, tt := range tests {
@@ -56,6 +64,44 @@ func TestAliases(t *testing.T) {
 				slices.Reverse(tt.records)
 			}
 		})
+	}
+}
+
+// A vulnerability that one record calls by its CVE and another by another name
+// is one finding, also where only a third source knows that they are the same.
+func TestNamesLearnedElsewhere(t *testing.T) {
+	in := Input{Packages: []inventory.Package{{Type: "npm", Name: "a", Version: "1.0.0"}}}
+	db := list{named("CVE-2026-0001", nil, nil), named("GHSA-1", nil, nil), named("CGA-1", nil, []string{"GHSA-1"}), named("GHSA-2", nil, nil)}
+	elsewhere := []advisory.Advisory{
+		{ID: "GO-1", Aliases: []string{"GHSA-1", "CVE-2026-0001"}},
+		{ID: "GO-2", Aliases: []string{"GHSA-2", "CVE-2026-0002"}}, {ID: "PYSEC-2", Aliases: []string{"GHSA-2", "CVE-2026-0003"}}, // they disagree
+		{ID: "DSA-1", Upstream: []string{"CVE-2026-0009"}, Aliases: []string{"GHSA-1"}}, // a bundle is no name
+	}
+	o := Options{CVEs: func(_ context.Context, ids []string) (map[string]string, error) {
+		if !slices.Equal(ids, []string{"GHSA-1", "GHSA-2"}) {
+			t.Errorf("asked for %q", ids)
+		}
+		return CVEs(elsewhere), nil
+	}}
+	r, got := find(t, in, db, o)
+	if !slices.Equal(got, []string{"CVE-2026-0001", "GHSA-2"}) || len(r.Findings[0].Evidence) != 3 {
+		t.Errorf("found %q: %+v", got, r.Findings)
+	}
+	o.CVEs = func(context.Context, []string) (map[string]string, error) { return nil, errors.New("disk full") }
+	if _, err := Find(t.Context(), in, db, o); err == nil {
+		t.Error("a failed look-up was passed over")
+	}
+	e := Explain("CVE-2026-0001", in, append(slices.Clone(elsewhere[:1]), db[:3]...), Options{})
+	if len(e.Packages) != 1 || e.Packages[0].Finding == nil || len(e.Packages[0].Finding.Evidence) != 3 {
+		t.Errorf("explained: %+v", e.Packages)
+	}
+}
+
+func TestRevisionsOfABulletin(t *testing.T) {
+	in := Input{Packages: []inventory.Package{{Type: "npm", Name: "a", Version: "1.0.0"}}}
+	db := list{named("DSA-2263-2", nil, nil), named("DSA-2263-1", nil, nil), named("DSA-2264-1", nil, nil)}
+	if _, got := find(t, in, db, Options{}); !slices.Equal(got, []string{"DSA-2263-1", "DSA-2264-1"}) {
+		t.Errorf("found %q", got)
 	}
 }
 

@@ -6,6 +6,7 @@ package match
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -111,6 +112,10 @@ type Options struct {
 	// do.
 	Replaces map[string]string
 	Claiming func(ctx context.Context, source string, ids []string) (map[string]bool, error)
+	// CVEs finds the CVEs of vulnerabilities that go by another name, such as
+	// GHSA-…, as any source knows them; see the function of that name. nil: only
+	// what the records compared say themselves.
+	CVEs func(ctx context.Context, ids []string) (map[string]string, error)
 }
 
 // Find matches packages against advisories. The error is that of the look-up;
@@ -157,7 +162,8 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 	}
 	problems := map[string]bool{}
 	c := newComparer()
-	var owned *owners
+	judgedOf := make([][]judgement, len(in.Packages))
+	unnamed := map[string]bool{} // identifiers of vulnerabilities whose CVE their records do not tell
 	for i := range in.Packages {
 		p := &in.Packages[i]
 		var judged []judgement
@@ -170,6 +176,7 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 				}
 				if relevant {
 					judged = append(judged, j)
+					noteUnnamed(unnamed, cl.advisory)
 				}
 			}
 			if _, err := c.parse(l.scheme, l.version); err != nil && len(byKey[l.key]) > 0 {
@@ -178,7 +185,21 @@ func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, erro
 				}
 			}
 		}
-		fs := findings(c, i, p, judged, o)
+		judgedOf[i] = judged
+	}
+	var cves map[string]string
+	if o.CVEs != nil && len(unnamed) > 0 {
+		if cves, err = o.CVEs(ctx, slices.Sorted(maps.Keys(unnamed))); err != nil {
+			return Result{}, fmt.Errorf("looking up identifiers: %w", err)
+		}
+	}
+	var owned *owners
+	for i, judged := range judgedOf {
+		if len(judged) == 0 {
+			continue
+		}
+		p := &in.Packages[i]
+		fs := findings(c, i, p, judged, cves, o)
 		if p.Owner != "" && len(fs) > 0 {
 			if owned == nil {
 				owned = newOwners(in, o.Coverage)

@@ -180,13 +180,14 @@ func TestListsReal(t *testing.T) {
 	if dsa != 5406 || len(got)-dsa != 3534 {
 		t.Errorf("%d DSA and %d DLA, want 5406 and 3534", dsa, len(got)-dsa)
 	}
-	// Lines "[release] - package" in the two files; none is left out.
+	// Lines "[release] - package" in the two files, 10523, but for those of
+	// advisories that name no CVE and are about no vulnerability, 290.
 	lines := 0
 	for _, a := range got {
 		lines += len(a.Affected)
 	}
-	if lines != 10523 {
-		t.Errorf("%d packages of releases, want 10523", lines)
+	if lines != 10523-290 {
+		t.Errorf("%d packages of releases, want %d", lines, 10523-290)
 	}
 	march29 := time.Date(2023, 3, 29, 0, 0, 0, 0, time.UTC)
 	want := &advisory.Advisory{
@@ -208,7 +209,7 @@ func TestListsReal(t *testing.T) {
 		t.Errorf("DSA-5371-1 names %d CVEs, want 24", n)
 	}
 	for _, w := range []struct{ id, stream, name, fixed string }{
-		{"DSA-5356-2", "debian:11", "sox", "14.4.2+git20190427-2+deb11u2"},
+		{"DSA-5356-1", "debian:11", "sox", "14.4.2+git20190427-2+deb11u1"},
 		{"DSA-5372-1", "debian:11", "rails", "2:6.0.3.7+dfsg-2+deb11u1"},
 		{"DSA-5378-1", "debian:11", "xen", "4.14.5+94-ge49571868d-1"},
 		{"DSA-5369-1", "debian:11", "syslog-ng", "3.28.1-2+deb11u1"},

@@ -42,6 +42,9 @@ func (l *lists) read(file string, r io.Reader) error {
 	found, body, number := false, 0, 0
 	flush := func() {
 		if a != nil {
+			if len(a.Upstream) == 0 && advisory.Maintenance(a.Summary) {
+				a.Affected = nil // it mends no vulnerability
+			}
 			l.out.Yield(feed.Item{Advisory: a}, nil)
 		}
 		a = nil

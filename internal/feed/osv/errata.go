@@ -8,21 +8,25 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
-// errata makes of the claims of an rpm distribution's bulletin what they mean.
+// errata makes of the claims of a distribution's bulletin what they mean; all
+// but the first of these is about rpm.
 //
 //   - A bulletin about bugs or enhancements that names no vulnerability says
 //     nothing about being vulnerable: it is kept for looking up, its claims are
-//     not.
+//     not. This goes for Debian's as well.
 //   - A bulletin is rebuilt for later minor releases and for flavours; each build
 //     is listed with its own version. A package is mended from the lowest on.
 //   - Packages of a module are marked in their release, but of which module they
 //     are only the title says.
 func errata(a *advisory.Advisory) {
-	if len(a.Affected) == 0 || a.Affected[0].Scheme != version.RPM {
+	if len(a.Affected) == 0 || a.Affected[0].Scheme != version.RPM && a.Affected[0].Scheme != version.Deb {
 		return
 	}
-	if len(a.CVEs()) == 0 && len(a.Upstream) == 0 && bugfix(a.ID) {
+	if len(a.CVEs()) == 0 && len(a.Upstream) == 0 && (bugfix(a.ID) || a.Affected[0].Scheme == version.Deb && advisory.Maintenance(a.Summary)) {
 		a.Affected = nil
+		return
+	}
+	if a.Affected[0].Scheme != version.RPM {
 		return
 	}
 	a.Affected = rebuilds(a.Affected)
