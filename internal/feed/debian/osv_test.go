@@ -35,7 +35,7 @@ func TestListsAgainstOSV(t *testing.T) {
 		var v struct {
 			ID, Summary string
 			Upstream    []string
-			Affected []struct {
+			Affected    []struct {
 				Package struct{ Name, Ecosystem string }
 				Ranges  []struct {
 					Events []struct{ Fixed string }
