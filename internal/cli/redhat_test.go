@@ -96,7 +96,7 @@ func TestRedHatProducts(t *testing.T) {
 			if fix != tt.fix || !strings.Contains(origin, tt.origin) {
 				t.Errorf("the fix is %q, want %q; it is %q", fix, tt.fix, origin)
 			}
-			e, err := f.Explain(t.Context(), img, tt.id, time.Time{})
+			e, err := f.Explain(t.Context(), img, tt.id, engine.ScanOptions{})
 			if err != nil || len(e.Packages) != 1 || (e.Packages[0].Finding != nil) != (tt.fix != "") {
 				t.Errorf("explained: %+v, %v", e.Packages, err)
 			}

@@ -6,9 +6,9 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/engine"
@@ -81,9 +81,7 @@ be judged (--allow-unknown makes that 0); 2 for errors.
 	fl := cmd.Flags()
 	fl.StringVar(&f.failOn, "fail-on", "", "exit 1 when a finding has this `severity` or a higher one: negligible, low, medium, high, critical")
 	fl.BoolVar(&f.onlyFixed, "only-fixed", false, "leave out what has no fix; --fail-on then counts only what has one")
-	fl.StringArrayVar(&f.vex, "vex", nil, "VEX `file` to apply: OpenVEX, CSAF, CycloneDX (repeatable)")
-	fl.StringVar(&f.asOf, "as-of", "", "`instant` to take as now: 2026-05-01 or 2026-05-01T12:00:00Z; what was known then counts")
-	fl.StringVar(&f.ignoreFile, "ignore-file", "", "YAML `file` of findings to ignore, each with a reason and best an end")
+	f.decisions(fl)
 	fl.BoolVar(&f.suppressed, "show-suppressed", false, "list findings that do not count, with the reason")
 	fl.BoolVar(&f.allowUnknown, "allow-unknown", false, "exit 0 instead of 2 when something could not be judged")
 	cmd.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions([]string{"negligible", "low", "medium", "high", "critical"}, cobra.ShellCompDirectiveNoFileComp))
@@ -97,33 +95,46 @@ func (f *scanFlags) check() error {
 	return nil
 }
 
-// scan reads the input and matches it.
-func (f *scanFlags) scan(ctx context.Context, a *app, source *sourceFlags, arg string) (*match.Scan, error) {
-	var o engine.ScanOptions
+// options reads what the flags name.
+func (f *scanFlags) options() (o engine.ScanOptions, err error) {
 	if f.asOf != "" {
-		t, err := parseInstant(f.asOf)
-		if err != nil {
-			return nil, fmt.Errorf("--as-of: %w", err)
+		if o.AsOf, err = parseInstant(f.asOf); err != nil {
+			return o, fmt.Errorf("--as-of: %w", err)
 		}
-		o.AsOf = t
 	}
 	for _, name := range f.vex {
 		statements, err := readVEX(name)
 		if err != nil {
-			return nil, fmt.Errorf("--vex: %w", err)
+			return o, fmt.Errorf("--vex: %w", err)
 		}
 		o.Statements = append(o.Statements, statements...)
 	}
 	if f.ignoreFile != "" {
 		in, err := os.Open(f.ignoreFile)
 		if err != nil {
-			return nil, fmt.Errorf("--ignore-file: %w", err)
+			return o, fmt.Errorf("--ignore-file: %w", err)
 		}
 		o.Ignore, err = engine.ReadIgnore(in)
 		in.Close()
 		if err != nil {
-			return nil, fmt.Errorf("--ignore-file %s: %w", f.ignoreFile, err)
+			return o, fmt.Errorf("--ignore-file %s: %w", f.ignoreFile, err)
 		}
+	}
+	return o, nil
+}
+
+// decisions adds the flags of what findings are judged by besides advisories.
+func (f *scanFlags) decisions(fl *pflag.FlagSet) {
+	fl.StringArrayVar(&f.vex, "vex", nil, "VEX `file` to apply: OpenVEX, CSAF, CycloneDX (repeatable)")
+	fl.StringVar(&f.asOf, "as-of", "", "`instant` to take as now: 2026-05-01 or 2026-05-01T12:00:00Z; what was known then counts")
+	fl.StringVar(&f.ignoreFile, "ignore-file", "", "YAML `file` of findings to ignore, each with a reason and best an end")
+}
+
+// scan reads the input and matches it.
+func (f *scanFlags) scan(ctx context.Context, a *app, source *sourceFlags, arg string) (*match.Scan, error) {
+	o, err := f.options()
+	if err != nil {
+		return nil, err
 	}
 	feeds, done, err := a.feeds(ctx)
 	if err != nil {
@@ -190,22 +201,20 @@ func (a *app) writeScan(outs []output, s *match.Scan, suppressed bool) error {
 
 func (a *app) explainCommand() *cobra.Command {
 	source := sourceFlags{noFiles: true}
-	var asOf string
+	var f scanFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "explain IMAGE ID",
 		Short: "Say why a vulnerability is reported for an image, or why it is not",
-		Long:  "Show step by step how a vulnerability was compared with the packages of an image:\nfile, package, key, record, range, comparison. Also for one that is not reported.\n\n" + sourceHelp + purlHelp,
+		Long:  "Show step by step how a vulnerability was compared with the packages of an image:\nfile, package, key, record, range, comparison. Also for one that is not reported,\nand what a VEX statement or an ignore rule did about it.\n\n" + sourceHelp + purlHelp,
 		Example: `  tidewaiter explain debian:12 CVE-2023-4911
-  tidewaiter explain purl:pkg:npm/lodash@4.17.20 GHSA-35jh-r3h4-6jhm --json`,
+  tidewaiter explain purl:pkg:npm/lodash@4.17.20 GHSA-35jh-r3h4-6jhm --json
+  tidewaiter explain --vex app.openvex.json --ignore-file .tidewaiter-ignore.yaml app.tar CVE-2024-1234`,
 		Args: exactArgs(2, "an image and an identifier"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var at time.Time
-			if asOf != "" {
-				var err error
-				if at, err = parseInstant(asOf); err != nil {
-					return fmt.Errorf("--as-of: %w", err)
-				}
+			o, err := f.options()
+			if err != nil {
+				return err
 			}
 			feeds, done, err := a.feeds(cmd.Context())
 			if err != nil {
@@ -216,7 +225,7 @@ func (a *app) explainCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			e, err := feeds.Explain(cmd.Context(), img, args[1], at)
+			e, err := feeds.Explain(cmd.Context(), img, args[1], o)
 			if err != nil {
 				return err
 			}
@@ -224,7 +233,7 @@ func (a *app) explainCommand() *cobra.Command {
 		},
 	}
 	source.add(cmd)
-	cmd.Flags().StringVar(&asOf, "as-of", "", "`instant` to take as now")
+	f.decisions(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

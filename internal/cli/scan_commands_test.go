@@ -82,6 +82,17 @@ func TestScanExitCodes(t *testing.T) {
 	}
 	c.says(0, "is reported for 1 of 1.*1.0.0 < 2.0.0", "explain", yes, "GHSA-1")
 	c.says(0, "not reported.*2.0.0 ≥ 2.0.0, which is fixed", "explain", "purl:pkg:npm/fixable@2.0.0", "GHSA-1")
+	// what the owner decided shows in explanations and in every scan
+	c.says(0, "is found in 1 of 1.*suppressed: VEX not_affected.*VEX GHSA-1 not_affected.*not_affected: 1 finding", "explain", yes, "GHSA-1", "--vex", vex)
+	c.says(0, "is reported for 1 of 1.*VEX GHSA-1 .*in none of the products", "explain", yes, "GHSA-1", "--vex", other)
+	c.says(0, "suppressed: ignored: known.*ignore rule GHSA-1: known: ignored 1 finding", "explain", yes, "GHSA-1", "--ignore-file", ignore)
+	c.says(0, "is reported for 1 of 1.*ignore rule GHSA-1: known: has expired", "explain", yes, "GHSA-1", "--ignore-file", expired)
+	c.says(0, `"suppressed": "ignored: known".*"matched": 1`, "explain", yes, "GHSA-1", "--ignore-file", ignore, "--json")
+	c.says(2, "no such file", "explain", yes, "GHSA-1", "--vex", "nothing.json")
+	c.says(2, "rule 1 gives no reason", "explain", yes, "GHSA-1", "--ignore-file", reasonless)
+	for _, format := range []string{"table", "json", "csv", "markdown", "html", "sarif", "junit", "gitlab", "github", "cyclonedx-json", "openvex", "csaf-vex"} {
+		c.says(0, "in none of the products that the statement names", "scan", yes, "--vex", other, "-o", format)
+	}
 	c.says(0, "the image has none", "explain", "purl:pkg:npm/x@2.0.0", "GHSA-1")
 	c.says(0, "no record of CVE-1999-0001 is known", "explain", yes, "CVE-1999-0001")
 }

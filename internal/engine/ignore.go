@@ -89,6 +89,13 @@ func ApplyIgnore(s *match.Scan, rules []IgnoreRule) {
 	}
 }
 
+// rulesAbout leaves out rules that name other vulnerabilities.
+func rulesAbout(rules []IgnoreRule, ids []string) []IgnoreRule {
+	return slices.DeleteFunc(slices.Clone(rules), func(r IgnoreRule) bool {
+		return r.ID != "" && !slices.ContainsFunc(ids, func(id string) bool { return glob(r.ID, id) })
+	})
+}
+
 // String names the rule.
 func (r IgnoreRule) String() string {
 	s := r.ID

@@ -244,9 +244,10 @@ func lifeCycle(d *inventory.Distro) (product, cycle string) {
 	return d.ID, d.Version
 }
 
-// Explain tells why a vulnerability is reported for an inventory, or why not.
-func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, asOf time.Time) (match.Explanation, error) {
-	snap, views, err := f.Snapshot(ctx, asOf)
+// Explain tells why a vulnerability is reported for an inventory, or why not,
+// and what statements and ignore rules do about it.
+func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, o ScanOptions) (match.Explanation, error) {
+	snap, views, err := f.Snapshot(ctx, o.AsOf)
 	if err != nil {
 		return match.Explanation{}, err
 	}
@@ -288,6 +289,18 @@ func (f *Feeds) Explain(ctx context.Context, img *inventory.Image, id string, as
 		return match.Explanation{}, err
 	}
 	e := match.Explain(id, in, records, f.matchOptions(views, snap))
+	statements, err := snap.Statements(ctx, slices.Sorted(maps.Keys(more)))
+	if err != nil {
+		return match.Explanation{}, err
+	}
+	s := &match.Scan{Image: img, At: f.Now().UTC()}
+	if !o.AsOf.IsZero() {
+		s.At = o.AsOf.UTC()
+	}
+	e.Decide(s, func(s *match.Scan) {
+		match.ApplyStatements(s, append(slices.Clone(o.Statements), statements...))
+		ApplyIgnore(s, rulesAbout(o.Ignore, append(slices.Collect(maps.Keys(more)), ids(s.Findings)...)))
+	})
 	if len(silent) > 0 {
 		e.Verdict += fmt.Sprintf("; sources that are off know of it too: %s", strings.Join(slices.Sorted(maps.Keys(silent)), ", "))
 	}

@@ -17,6 +17,10 @@ type Explanation struct {
 	Records []advisory.Advisory `json:"records,omitempty"`
 	// Packages are those of the image that a record speaks of.
 	Packages []PackageExplanation `json:"packages,omitempty"`
+	// VEX says what the statements about it did, Ignored what ignore rules did;
+	// see [Explanation.Decide].
+	VEX     []StatementResult `json:"vex,omitempty"`
+	Ignored []IgnoreResult    `json:"ignored,omitempty"`
 	// Verdict is the answer in one sentence.
 	Verdict string `json:"verdict"`
 }
@@ -57,7 +61,6 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 	slices.Sort(e.Aliases)
 	c, cves := newComparer(), CVEs(records)
 	var owned *owners
-	reported := 0
 	for i := range in.Packages {
 		p := &in.Packages[i]
 		ls, state := in.lookups(p)
@@ -106,7 +109,6 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 			pe.Reason = "suppressed: " + pe.Finding.Suppressed
 		case pe.Finding != nil:
 			pe.Reason = "reported: " + affectedComparison(judged)
-			reported++
 		case len(judged) == 0:
 			pe.Reason = "not reported: " + skipped
 		default:
@@ -114,17 +116,74 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 		}
 		e.Packages = append(e.Packages, pe)
 	}
-	switch {
-	case len(records) == 0:
-		e.Verdict = fmt.Sprintf("no record of %s is known: it may be newer than the data, or its source may be off; see feed status", id)
-	case len(e.Packages) == 0:
-		e.Verdict = fmt.Sprintf("the records of %s speak of %s; the image has none of these", id, strings.Join(keyNames(records), ", "))
-	case reported > 0:
-		e.Verdict = fmt.Sprintf("%s is reported for %d of %d packages that its records speak of", id, reported, len(e.Packages))
-	default:
-		e.Verdict = fmt.Sprintf("%s is not reported: see the reason of each of %d packages", id, len(e.Packages))
-	}
+	e.verdict()
 	return e
+}
+
+// Decide applies to the findings what their owner has decided: apply is given a
+// scan of them alone, and applies statements and ignore rules to it. Statements
+// about other vulnerabilities, and rules that ignored nothing here and have not
+// expired, are left out of the explanation.
+func (e *Explanation) Decide(scan *Scan, apply func(*Scan)) {
+	var of []*PackageExplanation
+	names := map[string]bool{e.ID: true}
+	for _, a := range e.Aliases {
+		names[a] = true
+	}
+	for i := range e.Packages {
+		if f := e.Packages[i].Finding; f != nil {
+			of = append(of, &e.Packages[i])
+			scan.Findings = append(scan.Findings, *f)
+			names[f.ID] = true
+			for _, a := range f.Aliases {
+				names[a] = true
+			}
+		}
+	}
+	apply(scan)
+	for i, p := range of {
+		*p.Finding = scan.Findings[i]
+		if why := p.Finding.Suppressed; why != "" {
+			p.Reason = "suppressed: " + why
+		}
+	}
+	for _, r := range scan.VEX {
+		if names[r.Statement.Vulnerability] || slices.ContainsFunc(r.Statement.Aliases, func(s string) bool { return names[s] }) {
+			e.VEX = append(e.VEX, r)
+		}
+	}
+	for _, r := range scan.Ignored {
+		if r.Matched > 0 || r.Expired {
+			e.Ignored = append(e.Ignored, r)
+		}
+	}
+	e.verdict()
+}
+
+// verdict puts the answer into a sentence.
+func (e *Explanation) verdict() {
+	reported, suppressed := 0, 0
+	for i := range e.Packages {
+		switch f := e.Packages[i].Finding; {
+		case f == nil:
+		case f.Suppressed != "":
+			suppressed++
+		default:
+			reported++
+		}
+	}
+	switch {
+	case len(e.Records) == 0:
+		e.Verdict = fmt.Sprintf("no record of %s is known: it may be newer than the data, or its source may be off; see feed status", e.ID)
+	case len(e.Packages) == 0:
+		e.Verdict = fmt.Sprintf("the records of %s speak of %s; the image has none of these", e.ID, strings.Join(keyNames(e.Records), ", "))
+	case reported > 0:
+		e.Verdict = fmt.Sprintf("%s is reported for %d of %d packages that its records speak of", e.ID, reported, len(e.Packages))
+	case suppressed > 0:
+		e.Verdict = fmt.Sprintf("%s is found in %d of %d packages that its records speak of, and suppressed in all: see the reason of each", e.ID, suppressed, len(e.Packages))
+	default:
+		e.Verdict = fmt.Sprintf("%s is not reported: see the reason of each of %d packages", e.ID, len(e.Packages))
+	}
 }
 
 // standsFor reports whether another source's record stands for one.

@@ -63,6 +63,9 @@ func ApplyStatements(s *Scan, statements []advisory.Statement) {
 		switch {
 		case r.Matched > 0:
 			r.Message = fmt.Sprintf("%s: %d findings", st.Status, r.Matched)
+			if r.Matched == 1 {
+				r.Message = st.Status + ": 1 finding"
+			}
 		case len(about) > 0:
 			r.Message = "the vulnerability was found, but in none of the products that the statement names"
 		default:

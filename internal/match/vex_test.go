@@ -38,7 +38,7 @@ func TestStatements(t *testing.T) {
 		want string // of each finding: "s" suppressed, "-" not
 		why  string
 	}{
-		{"by package URL", st("CVE-2026-0001", "not_affected", one("pkg:pypi/pyyaml@5.3")), "s--", "1 findings"},
+		{"by package URL", st("CVE-2026-0001", "not_affected", one("pkg:pypi/pyyaml@5.3")), "s--", "1 finding"},
 		{"as its metadata writes it", st("CVE-2026-0001", "not_affected", one("pkg:pypi/PyYAML@5.3")), "s--", ""},
 		{"by alias", st("GHSA-1", "fixed", one("pkg:pypi/pyyaml")), "s--", ""},
 		{"by alias of the statement", advisory.Statement{Vulnerability: "X", Aliases: one("CVE-2026-0002"), Status: "fixed", Products: one("pkg:deb/debian/libssl3")}, "-s-", ""},

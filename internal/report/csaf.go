@@ -136,6 +136,9 @@ func (v *view) writeCSAF(w io.Writer) error {
 	for _, u := range v.Unknowns {
 		root.Document.Notes = append(root.Document.Notes, csafNote{"details", "Not judged", printable(u.String())})
 	}
+	for _, a := range v.applied() {
+		root.Document.Notes = append(root.Document.Notes, csafNote{"details", "Statements and rules", a.text})
+	}
 	for _, k := range packagesOf(v.Findings) {
 		p := &v.Image.Packages[k]
 		what := orText(printable(strings.TrimSpace(name(p)+" "+p.Version)), "package")

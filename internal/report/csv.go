@@ -58,6 +58,11 @@ func (v *view) writeCSV(w io.Writer) error {
 			return err
 		}
 	}
+	for _, a := range v.applied() {
+		if err := line(map[string]string{"status": a.kind, "reason": a.text}); err != nil {
+			return err
+		}
+	}
 	c.Flush()
 	return c.Error()
 }

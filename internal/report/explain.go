@@ -15,11 +15,13 @@ import (
 
 // explanation is an explanation in JSON: packages are as in the JSON of scans.
 type explanation struct {
-	ID       string               `json:"id"`
-	Aliases  []string             `json:"aliases,omitempty"`
-	Verdict  string               `json:"verdict"`
-	Packages []packageExplanation `json:"packages"`
-	Records  []advisory.Advisory  `json:"records"`
+	ID       string                  `json:"id"`
+	Aliases  []string                `json:"aliases,omitempty"`
+	Verdict  string                  `json:"verdict"`
+	Packages []packageExplanation    `json:"packages"`
+	VEX      []match.StatementResult `json:"vex,omitempty"`
+	Ignored  []match.IgnoreResult    `json:"ignored,omitempty"`
+	Records  []advisory.Advisory     `json:"records"`
 }
 
 type packageExplanation struct {
@@ -46,6 +48,12 @@ func WriteExplanation(w io.Writer, e match.Explanation, asJSON bool) error {
 	for i := range e.Packages {
 		explainPackage(t, &e.Packages[i])
 	}
+	for i := range e.VEX {
+		t.bullet("", "VEX "+statementText(&e.VEX[i]))
+	}
+	for _, r := range e.Ignored {
+		t.bullet("", "ignore rule "+ignoreText(r))
+	}
 	if len(e.Records) > 0 {
 		t.title(count(len(e.Records), "record"))
 		keys := map[advisory.Key]bool{}
@@ -62,7 +70,7 @@ func WriteExplanation(w io.Writer, e match.Explanation, asJSON bool) error {
 }
 
 func writeExplanationJSON(w io.Writer, e match.Explanation) error {
-	out := explanation{ID: e.ID, Aliases: e.Aliases, Verdict: e.Verdict, Packages: []packageExplanation{}, Records: list(e.Records)}
+	out := explanation{ID: e.ID, Aliases: e.Aliases, Verdict: e.Verdict, Packages: []packageExplanation{}, VEX: e.VEX, Ignored: e.Ignored, Records: list(e.Records)}
 	for _, p := range e.Packages {
 		x := packageExplanation{Package: scanPackageOf(p.Package), Reason: p.Reason, Keys: list(p.Keys), Evidence: list(p.Evidence)}
 		if p.Finding != nil {

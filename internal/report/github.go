@@ -30,6 +30,13 @@ func (v *view) writeGitHub(w io.Writer) error {
 		}
 		command("warning", "", "What could not be judged, or not surely", strings.Join(lines, "\n"))
 	}
+	var did []string
+	for _, a := range v.applied() {
+		did = append(did, a.text)
+	}
+	if len(did) > 0 {
+		command("notice", "", "What statements and ignore rules did", strings.Join(did, "\n"))
+	}
 	var order []int
 	byPackage := map[int][]*match.Finding{}
 	for _, f := range v.open() {

@@ -112,6 +112,9 @@ func (v *view) writeGitLab(w io.Writer) error {
 	for _, u := range v.Unknowns {
 		r.Scan.Messages = append(r.Scan.Messages, gitlabMessage{"warn", printable(u.String())})
 	}
+	for _, a := range v.applied() {
+		r.Scan.Messages = append(r.Scan.Messages, gitlabMessage{"info", a.text})
+	}
 	for _, f := range v.listed() {
 		r.Vulnerabilities = append(r.Vulnerabilities, v.gitlabOf(f))
 	}

@@ -64,6 +64,9 @@ func (v *view) writeJUnit(w io.Writer) error {
 	if len(v.Unknowns) == 0 {
 		data.add(junitCase{Class: "advisory data", Name: "everything could be judged"})
 	}
+	for _, a := range v.applied() {
+		data.add(junitCase{Class: a.kind, Name: a.text})
+	}
 	byPackage := map[int][]*match.Finding{}
 	for i := range v.Findings {
 		f := &v.Findings[i]

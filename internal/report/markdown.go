@@ -76,6 +76,12 @@ func (v *view) writeMarkdown(w io.Writer) error {
 		_, _ = bw.WriteString("\n## Suppressed\n\n")
 		table(hidden, "Reason", func(f *match.Finding) string { return markdownText(f.Suppressed) })
 	}
+	if list := v.applied(); len(list) > 0 {
+		_, _ = bw.WriteString("\n## Statements and rules\n\n")
+		for _, a := range list {
+			_, _ = bw.WriteString("* " + map[bool]string{true: "⚠️ "}[a.idle] + markdownText(a.text) + "\n")
+		}
+	}
 	return bw.Flush()
 }
 

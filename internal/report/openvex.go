@@ -61,6 +61,9 @@ func (v *view) writeOpenVEX(w io.Writer) error {
 	for _, u := range v.Unknowns {
 		doc.Tooling += "; " + printable(u.String())
 	}
+	for _, a := range v.applied() {
+		doc.Tooling += "; " + a.text
+	}
 	image := bom.ImagePURL(v.Image)
 	index := map[string]int{}
 	for i := range v.Findings {

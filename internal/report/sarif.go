@@ -122,6 +122,10 @@ func (v *view) writeSARIF(w io.Writer) error {
 		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications,
 			sarifNotification{Level: "warning", Message: sarifMessage{Text: sarifText(u.String())}, Properties: map[string]any{"state": u.State, "examples": list(u.Examples)}})
 	}
+	for _, a := range v.applied() {
+		run.Invocations[0].Notifications = append(run.Invocations[0].Notifications,
+			sarifNotification{Level: "note", Message: sarifMessage{Text: sarifText(a.text)}, Properties: map[string]any{"kind": a.kind}})
+	}
 	rules := map[string]int{}
 	worst := map[string]advisory.Level{}
 	findings := v.listed()

@@ -62,6 +62,16 @@ func (v *view) writeCycloneDX(w io.Writer, format bom.Format) error {
 			return err
 		}
 	}
+	for _, r := range v.VEX {
+		if err := add("scan:vex", r); err != nil {
+			return err
+		}
+	}
+	for _, r := range v.Ignored {
+		if err := add("scan:ignored", r); err != nil {
+			return err
+		}
+	}
 	for _, f := range v.Feeds {
 		if err := add("scan:feed", f); err != nil {
 			return err

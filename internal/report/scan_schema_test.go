@@ -243,7 +243,7 @@ func TestScanCSV(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := 1 + len(s.Findings) + len(s.States) + len(unknowns(s)); len(records) != want {
+		if want := 1 + len(s.Findings) + len(s.States) + len(unknowns(s)) + len(s.VEX) + len(s.Ignored); len(records) != want {
 			t.Errorf("%s: %d records, want %d", name, len(records), want)
 		}
 		for _, r := range records {

@@ -55,12 +55,12 @@ func (v *view) writeTable(w io.Writer) error {
 			t.title(count(len(hidden), "finding") + " suppressed; --show-suppressed lists them")
 		}
 	}
-	for _, r := range v.Ignored {
+	for _, a := range v.applied() {
 		switch {
-		case r.Expired:
-			t.bullet("  ! ", "ignore rule has expired: "+r.Rule)
-		case r.Matched == 0:
-			t.bullet("  ! ", "ignore rule matched nothing: "+r.Rule)
+		case a.idle:
+			t.bullet("  ! ", a.text)
+		case v.o.Suppressed:
+			t.bullet("  ", a.text)
 		}
 	}
 	return t.w.Flush()

@@ -78,7 +78,7 @@ func sampleScan() *match.Scan {
 			{Package: 9, State: match.NoVersion, Message: "the package has no version to compare"},
 		},
 		VEX: []match.StatementResult{
-			{Statement: advisory.Statement{Source: "vex", Document: "https://example.org/vex/1", Author: "Example Inc", Vulnerability: "CVE-2023-0464", Products: []string{"pkg:deb/debian/openssl"}, Status: "not_affected", Justification: "vulnerable_code_not_in_execute_path", Time: at("2024-01-01")}, Matched: 1, Message: "not_affected: 1 findings"},
+			{Statement: advisory.Statement{Source: "vex", Document: "https://example.org/vex/1", Author: "Example Inc", Vulnerability: "CVE-2023-0464", Products: []string{"pkg:deb/debian/openssl"}, Status: "not_affected", Justification: "vulnerable_code_not_in_execute_path", Time: at("2024-01-01")}, Matched: 1, Message: "not_affected: 1 finding"},
 			{Statement: advisory.Statement{Source: "vex", Document: "https://example.org/vex/2", Vulnerability: "CVE-2000-0001", Products: []string{"pkg:npm/x"}, Status: "fixed"}, Message: "the vulnerability was not found in the image"},
 		},
 		Ignored: []match.IgnoreResult{{Rule: "CVE-2005-2541", Matched: 1}, {Rule: "CVE-1999-0001 until 2025-01-01", Expired: true}, {Rule: "CVE-1999-0002"}},

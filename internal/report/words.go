@@ -176,6 +176,9 @@ func evidenceText(e *match.Evidence) string {
 	if !e.Affected {
 		b.WriteString("; not affected")
 	}
+	if e.Product != "" {
+		b.WriteString("; for " + e.Product)
+	}
 	if e.Note != "" {
 		b.WriteString("; " + e.Note)
 	}
