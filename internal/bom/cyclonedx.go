@@ -54,6 +54,7 @@ type cdxReference struct {
 type cdxEvidence struct {
 	Identity    []cdxIdentity   `json:"identity,omitempty" xml:"identity,omitempty"`
 	Occurrences []cdxOccurrence `json:"occurrences,omitempty" xml:"occurrences>occurrence,omitempty"`
+	Licenses    *cdxLicenses    `json:"licenses,omitempty" xml:"licenses,omitempty"`
 }
 
 type cdxIdentity struct {

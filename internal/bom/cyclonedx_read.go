@@ -170,10 +170,17 @@ func cdxLicenseChoice(s *scanner, l *cdxLicenses) error {
 
 func (b *builder) cdxEvidence(s *scanner, c *cdxComponent) error {
 	return s.object(func(key string) error {
-		if key != "occurrences" {
+		if c.Evidence == nil {
+			c.Evidence = new(cdxEvidence)
+		}
+		switch key {
+		case "licenses":
+			c.Evidence.Licenses = new(cdxLicenses)
+			return s.array(func(int) error { return cdxLicenseChoice(s, c.Evidence.Licenses) })
+		case "occurrences":
+		default:
 			return s.skip()
 		}
-		c.Evidence = new(cdxEvidence)
 		return s.array(func(int) error {
 			if err := b.relate(); err != nil {
 				return s.errorf("%w", err)
@@ -261,7 +268,7 @@ func (b *builder) takeComponent(c *cdxComponent, root bool) error {
 	}
 	p.Layer = -1
 	p.Description = c.Description
-	p.Licenses = c.Licenses.read()
+	p.Licenses = c.licenses()
 	switch {
 	case c.Supplier != nil && c.Supplier.Name != "":
 		p.Supplier = c.Supplier.Name

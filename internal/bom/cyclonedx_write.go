@@ -173,7 +173,14 @@ func cdxSystem(d *inventory.Distro) *cdxComponent {
 }
 
 func cdxPackage(p *inventory.Package, ref, purl string) (*cdxComponent, error) {
-	c := &cdxComponent{Type: "library", Ref: ref, Name: p.Name, Version: p.Version, Description: p.Description, PURL: purl, Licenses: cdxLicensesOf(p.Licenses)}
+	stated, texts := bySource(p)
+	c := &cdxComponent{Type: "library", Ref: ref, Name: p.Name, Version: p.Version, Description: p.Description, PURL: purl, Licenses: cdxLicensesOf(stated), Evidence: cdxEvidenceOf(p)}
+	if l := cdxLicensesOf(texts); l != nil {
+		if c.Evidence == nil {
+			c.Evidence = new(cdxEvidence)
+		}
+		c.Evidence.Licenses = l
+	}
 	if p.Technique == inventory.TechSignature {
 		c.Type = "application"
 	}
@@ -186,7 +193,7 @@ func cdxPackage(p *inventory.Package, ref, purl string) (*cdxComponent, error) {
 	if p.State == inventory.Declared {
 		c.Scope = "excluded"
 	}
-	props, err := packageProperties(p, purl, c.Licenses.read())
+	props, err := packageProperties(p, purl, c.licenses())
 	if err != nil {
 		return nil, err
 	}
@@ -211,8 +218,29 @@ func cdxPackage(p *inventory.Package, ref, purl string) (*cdxComponent, error) {
 		props.some("homepage", p.Homepage)
 	}
 	c.Properties = props
-	c.Evidence = cdxEvidenceOf(p)
 	return c, nil
+}
+
+// bySource are the licences that stand for a package: the declared ones, with
+// those that texts show as evidence; without any declared, the detected ones.
+func bySource(p *inventory.Package) (stated, texts []inventory.License) {
+	stated = p.StatedLicenses()
+	if len(stated) < len(p.Licenses) {
+		texts = p.DetectedLicenses()
+	}
+	return stated, texts
+}
+
+// licenses are the licences that a reader finds in a component.
+func (c *cdxComponent) licenses() []inventory.License {
+	out := c.Licenses.read()
+	if c.Evidence != nil {
+		for _, l := range c.Evidence.Licenses.read() {
+			l.Source = detectedLicense
+			out = append(out, l)
+		}
+	}
+	return out
 }
 
 func cdxEvidenceOf(p *inventory.Package) *cdxEvidence {

@@ -198,6 +198,7 @@ func (e *cdxXML) evidence(v *cdxEvidence) {
 		}
 		e.raw("</occurrences>")
 	}
+	e.licenses(v.Licenses)
 	e.raw("</evidence>")
 }
 

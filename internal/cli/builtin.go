@@ -25,6 +25,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/homebrew"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/java"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/julia"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/license"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/lua"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/nix"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/node"
@@ -102,6 +103,9 @@ func analyzers() []analyze.Analyzer {
 		binary.Analyzer{},
 	}
 }
+
+// licenseAnalyzers lists the analyzers that recognise licences by their texts.
+func licenseAnalyzers() []analyze.Analyzer { return []analyze.Analyzer{&license.Analyzer{}} }
 
 // factAnalyzers lists the analyzers of what only policy asks about.
 func factAnalyzers() []analyze.Analyzer {

@@ -37,7 +37,7 @@ type checkFlags struct {
 }
 
 func (a *app) checkCommand() *cobra.Command {
-	source := sourceFlags{facts: true}
+	source := sourceFlags{facts: true, licenses: true}
 	var outputs []string
 	var f checkFlags
 	cmd := &cobra.Command{

@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) sbomCommand() *cobra.Command {
-	var source sourceFlags
+	source := sourceFlags{licenses: true}
 	var outputs []string
 	cmd := &cobra.Command{
 		Use:   "sbom IMAGE",

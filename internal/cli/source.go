@@ -32,6 +32,7 @@ type sourceFlags struct {
 	noFiles       bool // the command does not look at the file table
 	search        searchFlags
 	secrets       secretFlags
+	licenses      bool // also licences that only texts show
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -66,6 +67,7 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	f.BoolVar(&s.facts, "secrets", s.facts, "also look for secrets, at accounts, and for what is configured to be looked for")
 	s.search.add(f)
 	s.secrets.add(f)
+	f.BoolVar(&s.licenses, "license-texts", s.licenses, "also recognise licences by their texts")
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -185,6 +187,9 @@ func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
 	set := &analyze.Set{Analyzers: analyzers()}
 	if err := s.applyLimits(&set.Limits); err != nil {
 		return nil, err
+	}
+	if s.licenses {
+		set.Analyzers = append(set.Analyzers, licenseAnalyzers()...)
 	}
 	if s.facts {
 		searching, err := s.search.analyzers()

@@ -135,9 +135,7 @@ func fillIn(m, p *Package) {
 	m.Supplier = cmp.Or(m.Supplier, p.Supplier)
 	m.Homepage = cmp.Or(m.Homepage, p.Homepage)
 	m.Description = cmp.Or(m.Description, p.Description)
-	if len(m.Licenses) == 0 {
-		m.Licenses = p.Licenses
-	}
+	m.Licenses = withTexts(m.Licenses, p.Licenses)
 	if len(m.Hashes) == 0 {
 		m.Hashes = p.Hashes
 	}

@@ -76,6 +76,7 @@ type Distro struct {
 // the package it speaks of where the path says so (usr/share/doc/NAME/copyright).
 type LicenseFile struct {
 	Path        string    `json:"path"`
+	Inner       string    `json:"inner,omitempty"` // way inside an archive, as of packages
 	PackageType string    `json:"packageType,omitempty"`
 	Package     string    `json:"package,omitempty"`
 	Licenses    []License `json:"licenses"`

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/tidewaiter/tidewaiter/internal/spdx"
 )
 
 // join puts the facts of all layers together: what needs several files, or
@@ -20,6 +18,7 @@ func join(img *Image, layers []Layer, paths map[string]*presence, elf *programs,
 	}
 	j.attachFiles()
 	j.own()
+	j.ownModules()
 	j.binaries()
 	j.dropDoubtful()
 	j.licenses()
@@ -46,6 +45,8 @@ type joiner struct {
 	licence  []LicenseFile
 	programs []Binary
 	owner    map[string]*occurrence // path of interest to the OS package that owns it
+	exact    map[string]*occurrence // path of interest to the language package that lists it
+	dirs     map[string]*occurrence // directory to the language package that owns everything below
 	claim    map[string]string      // path of an executable to what accounts for it
 }
 
@@ -176,6 +177,11 @@ func (j *joiner) own() {
 	for i := range j.elf.list {
 		j.owner[j.elf.list[i].Path] = nil
 	}
+	for i := range j.licence {
+		if l := &j.licence[i]; l.Package == "" {
+			j.owner[l.Path] = nil
+		}
+	}
 	for i := range j.found {
 		o := j.found[i]
 		if o.OS() && !o.hidden {
@@ -195,6 +201,42 @@ func (j *joiner) own() {
 			o.Owner = owner.Type + "/" + owner.Name
 		}
 	}
+}
+
+// ownModules finds which language package owns the paths that matter, and
+// which directories are whole such a package's.
+func (j *joiner) ownModules() {
+	j.exact, j.dirs = map[string]*occurrence{}, map[string]*occurrence{}
+	for i := range j.found {
+		o := j.found[i]
+		if o.OS() || o.hidden || o.State != Installed {
+			continue
+		}
+		j.exact[o.Path] = o
+		j.eachFile(o.Files, func(p []byte) {
+			if len(p) > 0 && p[len(p)-1] == '/' {
+				j.dirs[string(p[:len(p)-1])] = o
+			} else if _, ok := j.owner[string(p)]; ok {
+				j.exact[string(p)] = o
+			}
+		})
+	}
+}
+
+// module returns the language package that lists a path or, being the nearest
+// above, lives around it.
+func (j *joiner) module(path string) *occurrence {
+	if o := j.exact[path]; o != nil {
+		return o
+	}
+	if len(j.dirs) > 0 {
+		for d := parent(path); d != ""; d = parent(d) {
+			if o := j.dirs[d]; o != nil {
+				return o
+			}
+		}
+	}
+	return nil
 }
 
 // eachFile yields the paths of a list where links really put them. The bytes
@@ -234,37 +276,15 @@ func (j *joiner) eachFile(l FileList, yield func([]byte)) {
 // owns it, the language package that lists it or lives in it, or what its
 // signature says. The rest is listed.
 func (j *joiner) binaries() {
-	exact, dirs := map[string]string{}, map[string]string{}
-	for i := range j.found {
-		o := j.found[i]
-		if o.OS() || o.hidden || o.State != Installed {
-			continue
-		}
-		name := o.Type + "/" + o.Name
-		exact[o.Path] = name
-		j.eachFile(o.Files, func(p []byte) {
-			if len(p) > 0 && p[len(p)-1] == '/' {
-				dirs[string(p[:len(p)-1])] = name
-			} else if _, ok := j.owner[string(p)]; ok {
-				exact[string(p)] = name
-			}
-		})
-	}
 	account := func(path string) string {
-		if o := j.owner[path]; o != nil {
-			return o.Type + "/" + o.Name
+		o := j.owner[path]
+		if o == nil {
+			o = j.module(path)
 		}
-		if n := exact[path]; n != "" {
-			return n
+		if o == nil {
+			return ""
 		}
-		if len(dirs) > 0 {
-			for d := parent(path); d != ""; d = parent(d) {
-				if n := dirs[d]; n != "" {
-					return n
-				}
-			}
-		}
-		return ""
+		return o.Type + "/" + o.Name
 	}
 	known := map[string]*Binary{}
 	for i := range j.programs {
@@ -352,67 +372,4 @@ func (j *joiner) dropDoubtful() {
 	j.found = slices.DeleteFunc(j.found, func(o *occurrence) bool {
 		return o.Confidence > 0 && sure[o.Path] == o.Type
 	})
-}
-
-// licenses joins licence files to their packages and normalises every
-// statement to an SPDX expression.
-func (j *joiner) licenses() {
-	type key struct{ typ, name string }
-	byName := map[key]*LicenseFile{}
-	for i := range j.licence {
-		l := &j.licence[i]
-		if l.Package != "" {
-			byName[key{l.PackageType, l.Package}] = l
-		}
-	}
-	memo := map[string]string{}
-	normal := func(ls []License) []License {
-		ls = slices.Clone(ls)
-		for i := range ls {
-			l := &ls[i]
-			if l.Expression != "" || l.Raw == "" {
-				continue
-			}
-			expr, ok := memo[l.Raw]
-			if !ok {
-				expr, _ = spdx.Normalize(l.Raw)
-				memo[l.Raw] = expr
-			}
-			l.Expression = expr
-			if expr == l.Raw {
-				l.Raw = ""
-			}
-		}
-		return ls
-	}
-	for i := range j.licence {
-		j.licence[i].Licenses = normal(j.licence[i].Licenses)
-	}
-	for i := range j.found {
-		p := &j.found[i].Package
-		if len(p.Licenses) > 0 {
-			p.Licenses = normal(p.Licenses)
-		} else if l := byName[key{p.Type, p.Name}]; l != nil {
-			p.Licenses = l.Licenses
-		} else if l := byName[key{p.Type, j.documentedBy(p)}]; l != nil {
-			p.Licenses = l.Licenses
-		} else if p.Source != "" {
-			if l := byName[key{p.Type, p.Source}]; l != nil {
-				p.Licenses = l.Licenses
-			}
-		}
-	}
-	j.img.Licenses = slices.DeleteFunc(j.licence, func(l LicenseFile) bool { return l.Package != "" })
-}
-
-// documentedBy is the package whose documentation a package points to with a
-// link instead of bringing its own.
-func (j *joiner) documentedBy(p *Package) string {
-	const doc = "usr/share/doc/"
-	real, ok := j.links.resolveDir(doc + p.Name)
-	if p.Type != "deb" || !ok {
-		return ""
-	}
-	name, _ := strings.CutPrefix(real, doc)
-	return name
 }

@@ -117,7 +117,7 @@ func (t *table) packages() {
 		rows := make([][]string, 0, end-start)
 		for i := start; i < end; i++ {
 			p := &list[i]
-			rows = append(rows, []string{printable(name(p)), printable(p.Version), printable(licenses(p.Licenses)), t.origin(p)})
+			rows = append(rows, []string{printable(name(p)), printable(p.Version), printable(licenses(p.StatedLicenses())), t.origin(p)})
 		}
 		t.title(printable(list[start].Type) + ": " + count(end-start, "package"))
 		t.grid([]column{{title: "NAME", share: 36}, {title: "VERSION", share: 24}, {title: "LICENCE", share: 26}, {title: "LAYER"}}, rows)

@@ -50,7 +50,7 @@ func functions(img *inventory.Image) template.FuncMap {
 	return template.FuncMap{
 		"purl":        func(p *inventory.Package) string { return p.PURL() },
 		"name":        name,
-		"licenses":    func(p *inventory.Package) string { return licenses(p.Licenses) },
+		"licenses":    func(p *inventory.Package) string { return licenses(p.StatedLicenses()) },
 		"groups":      groups,
 		"layer":       func(i int) inventory.LayerInfo { return layer(img, i) },
 		"instruction": instruction,

@@ -55,7 +55,7 @@ func Normalize(raw string) (expr string, ok bool) {
 		return Expr{e.root.modern().distinct()}.String(), true
 	}
 	if len(s) > 200 || strings.Contains(s, "\n") {
-		if id := fromText(s); id != "" {
+		if id := FromText(s); id != "" {
 			return id, true
 		}
 		s = strings.Join(strings.Fields(s), " ")

@@ -2,10 +2,10 @@ package spdx
 
 import "strings"
 
-// fromText recognises the texts of the few licences that packages paste into
+// FromText recognises the texts of the few licences that packages paste into
 // their metadata whole, by sentences that no other licence has. It is no
 // licence detector: "" for everything else.
-func fromText(s string) string {
+func FromText(s string) string {
 	t := strings.ToLower(strings.Join(strings.Fields(s), " "))
 	has := func(part string) bool { return strings.Contains(t, part) }
 	switch {

@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -39,6 +40,15 @@ func noScan(s *policy.Subject)    { s.Scan = nil }
 func noPackages(s *policy.Subject) {
 	s.Image.Packages = nil
 	s.Scan.Findings = nil
+}
+
+// bundledGPL puts texts into the gem rake, which declares MIT.
+func bundledGPL(s *policy.Subject) {
+	for i := range s.Image.Packages {
+		if p := &s.Image.Packages[i]; p.Name == "rake" {
+			p.Licenses = append(slices.Clone(p.Licenses), inventory.License{Expression: "GPL-2.0-only", Source: "detected", Confidence: 0.9}, inventory.License{Expression: "MIT", Source: "detected", Confidence: 0.99})
+		}
+	}
 }
 func guessed(text string) func(*policy.Subject) {
 	return func(s *policy.Subject) { s.Dockerfile = policy.Dockerfile{Mode: policy.ModeGuessed, Text: text} }
@@ -115,6 +125,18 @@ func gateCases() []gateCase {
 		{"licenses/not_allowed", ps("categories=permissive"), nil, []string{"Package log4j-core (java) is licensed AGPL-3.0-only OR SSPL-1.0, which is not allowed"}},
 		{"licenses/not_allowed", ps("categories=permissive", "licenses=AGPL-3.0-only"), nil, nil},
 		{"licenses/not_allowed", ps("licenses=MIT", "package_type=npm", "unlicensed=true"), nil, []string{"No licence of package minimist (npm) is known"}},
+
+		{"licenses/not_allowed", ps("licenses=MIT", "package_type=gem", "source=all"), bundledGPL, []string{"Package rake (gem) is licensed MIT, GPL-2.0-only, which is not allowed"}},
+		{"licenses/not_allowed", ps("licenses=MIT", "package_type=gem", "source=all", "min_confidence=0.95"), bundledGPL, nil},
+		{"licenses/not_allowed", ps("licenses=MIT", "package_type=gem", "source=detected"), bundledGPL, []string{"Package rake (gem) is licensed GPL-2.0-only, MIT, which is not allowed"}},
+		{"licenses/not_allowed", ps("licenses=MIT", "package_type=gem"), bundledGPL, nil},
+		{"licenses/not_allowed", ps("licenses=GPL-2.0-only", "package_type=gem", "source=declared"), bundledGPL, []string{"Package rake (gem) is licensed MIT, which is not allowed"}},
+		{"licenses/blacklist_partial_match", ps("licenses=GPL-2.0"), bundledGPL, nil},
+		{"licenses/undeclared", nil, bundledGPL, []string{"Texts in package rake (gem) show licences that it does not declare: GPL-2.0-only"}},
+		{"licenses/undeclared", ps("categories=strong-copyleft"), bundledGPL, []string{"Texts in package rake (gem) show licences that it does not declare: GPL-2.0-only"}},
+		{"licenses/undeclared", ps("categories=permissive"), bundledGPL, nil},
+		{"licenses/undeclared", ps("min_confidence=0.95"), bundledGPL, nil},
+		{"licenses/undeclared", nil, nil, nil},
 
 		{"malware/scans", nil, nil, []string{"clamav+Eicar-Test-Signature+dd9c841d399dc578c5050f10504edf3d\tMalware scan finding: scanner=clamav file=/tmp/eicar.com signature=Eicar-Test-Signature"}},
 		{"malware/scans", nil, noFacts, []string{"?no malware scanner has looked at the whole image"}},

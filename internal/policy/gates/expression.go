@@ -1,6 +1,7 @@
 package gates
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"fmt"
@@ -151,17 +152,20 @@ func orEmptyMap(m map[string]string) map[string]string {
 }
 
 func packageVars(p *inventory.Package) map[string]any {
-	var licences []string
-	for _, l := range p.Licenses {
+	var licences, detected []string
+	for _, l := range p.StatedLicenses() {
 		if l.Expression != "" {
 			licences = append(licences, l.Expression)
 		} else {
 			licences = append(licences, l.Raw)
 		}
 	}
+	for _, l := range p.DetectedLicenses() {
+		detected = append(detected, cmp.Or(l.Expression, l.Raw))
+	}
 	return map[string]any{
 		"type": p.Type, "name": p.Name, "namespace": p.Namespace, "full_name": match.EcosystemName(p), "version": p.Version, "arch": p.Arch, "source": p.Source, "purl": p.PURL(),
-		"path": policy.Absolute(p.Path), "layer": p.Layer, "licenses": orEmpty(licences), "supplier": p.Supplier, "owner": p.Owner, "os": p.OS(), "size": p.Size,
+		"path": policy.Absolute(p.Path), "layer": p.Layer, "licenses": orEmpty(licences), "detected_licenses": orEmpty(detected), "supplier": p.Supplier, "owner": p.Owner, "os": p.OS(), "size": p.Size,
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 func licenses() policy.Gate {
 	list := policy.ParamSpec{Name: "licenses", Type: policy.List, Required: true, Example: "GPLv2+,GPL-3+,BSD-2-clause", Description: "Licences, as packages write them"}
+	confidence := policy.ParamSpec{Name: "min_confidence", Type: policy.Float, Default: "0", Example: "0.9", Description: "Detected licences of less confidence (0 to 1) do not count"}
 	return newGate("licenses", "The licences of packages",
 		trigger{policy.TriggerSpec{Name: "blacklist_exact_match", Name2: "denylist_exact_match", Description: "A package has one of the licences", Params: []policy.ParamSpec{list}},
 			licenseMatch("LICFULLMATCH", func(license, listed string) bool { return license == listed })},
@@ -23,7 +24,14 @@ func licenses() policy.Gate {
 			{Name: "categories", Type: policy.List, Example: "permissive,public-domain", Description: "Categories that are allowed: permissive, weak-copyleft, strong-copyleft, network-copyleft, public-domain, proprietary, unknown"},
 			{Name: "unlicensed", Type: policy.Bool, Default: "false", Example: "true", Description: "Also packages of which no licence is known"},
 			{Name: "package_type", Type: policy.List, Example: "npm,pypi", Description: "Types of packages, as in package URLs; without it all count"},
+			{Name: "source", Type: policy.Enum, Values: []string{"stated", "declared", "detected", "all"}, Default: "stated", Example: "all", Description: "Which licences count: those that the package's metadata declare, those recognised in its texts, all of them, or (stated) the declared ones and, where there are none, the detected ones"},
+			confidence,
 		}}, licenseNotAllowed},
+		trigger{policy.TriggerSpec{Name: "undeclared", Description: "Texts in a package show a licence that its metadata do not declare", Prepare: prepareUndeclared, Params: []policy.ParamSpec{
+			{Name: "categories", Type: policy.List, Example: "strong-copyleft,network-copyleft", Description: "Categories of the licences to look for; without it all count"},
+			{Name: "package_type", Type: policy.List, Example: "npm,pypi", Description: "Types of packages, as in package URLs; without it all count"},
+			confidence,
+		}}, licenseUndeclared},
 	)
 }
 
@@ -39,7 +47,7 @@ func licensePairs(s *policy.Subject) []packageLicense {
 		for i := range s.Image.Packages {
 			p := &s.Image.Packages[i]
 			first := len(out)
-			for _, l := range p.Licenses {
+			for _, l := range p.StatedLicenses() {
 				text := l.Raw
 				if text == "" {
 					text = l.Expression
@@ -88,13 +96,84 @@ func prepareLicenses(p policy.Params) (any, error) {
 		}
 		ids[id] = true
 	}
+	return ids, checkCategories(p)
+}
+
+func checkCategories(p policy.Params) error {
 	categories := []string{"permissive", "weak-copyleft", "strong-copyleft", "network-copyleft", "public-domain", "proprietary", "unknown"}
 	for _, c := range p.List("categories") {
 		if !slices.Contains(categories, c) {
-			return nil, fmt.Errorf("parameter categories: %q is none of %s", c, strings.Join(categories, ", "))
+			return fmt.Errorf("parameter categories: %q is none of %s", c, strings.Join(categories, ", "))
 		}
 	}
-	return ids, nil
+	return nil
+}
+
+func prepareUndeclared(p policy.Params) (any, error) { return nil, checkCategories(p) }
+
+// licensesFrom are the licences of a package that count for a rule.
+func licensesFrom(pkg *inventory.Package, source string, confidence float64) []inventory.License {
+	all := pkg.Licenses
+	switch source {
+	case "stated":
+		all = pkg.StatedLicenses()
+	case "declared":
+		all = slices.DeleteFunc(slices.Clone(all), func(l inventory.License) bool { return l.Source == inventory.DetectedLicense })
+	case "detected":
+		all = pkg.DetectedLicenses()
+	}
+	if confidence <= 0 {
+		return all
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(l inventory.License) bool {
+		return l.Source == inventory.DetectedLicense && l.Confidence < confidence
+	})
+}
+
+// licenseUndeclared compares licences by name, without their versions' "only"
+// and "or later": texts say nothing of that.
+func licenseUndeclared(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
+	categories, types := wanted(p.List("categories")), wanted(p.List("package_type"))
+	name := func(id string) string {
+		for _, suffix := range [...]string{"+", "-only", "-or-later"} {
+			id = strings.TrimSuffix(id, suffix)
+		}
+		return id
+	}
+	var out []policy.Hit
+	for i := range s.Image.Packages {
+		pkg := &s.Image.Packages[i]
+		if types != nil && !types[pkg.Type] {
+			continue
+		}
+		declared := map[string]bool{}
+		for _, l := range licensesFrom(pkg, "declared", 0) {
+			if e, err := spdx.Parse(l.Expression); err == nil {
+				for _, id := range e.Licenses() {
+					declared[name(id)] = true
+				}
+			}
+		}
+		if len(declared) == 0 {
+			continue // nothing to compare with
+		}
+		var more []string
+		for _, l := range licensesFrom(pkg, "detected", p.Float("min_confidence")) {
+			e, err := spdx.Parse(l.Expression)
+			if err != nil {
+				continue
+			}
+			for _, id := range e.Licenses() {
+				if !declared[name(id)] && (categories == nil || categories[spdx.Category(id)]) && !slices.Contains(more, id) {
+					more = append(more, id)
+				}
+			}
+		}
+		if len(more) > 0 {
+			out = append(out, policy.Hit{Message: fmt.Sprintf("Texts in package %s (%s) show licences that it does not declare: %s", pkg.Name, typeName(pkg), strings.Join(more, ", ")), Evidence: evidence(s, pkg)})
+		}
+	}
+	return out, nil
 }
 
 func licenseNotAllowed(_ context.Context, s *policy.Subject, p policy.Params) ([]policy.Hit, error) {
@@ -111,11 +190,13 @@ func licenseNotAllowed(_ context.Context, s *policy.Subject, p policy.Params) ([
 		}
 		var parts []string
 		allowed := true
-		for _, l := range pkg.Licenses {
+		for _, l := range licensesFrom(pkg, p.Text("source"), p.Float("min_confidence")) {
 			if l.Expression == "" {
 				continue
 			}
-			parts = append(parts, l.Expression)
+			if !slices.Contains(parts, l.Expression) {
+				parts = append(parts, l.Expression)
+			}
 			e, err := spdx.Parse(l.Expression)
 			allowed = allowed && err == nil && (e.Allowed(allow) || e.Modern().Allowed(allow))
 		}
