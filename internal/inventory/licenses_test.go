@@ -8,7 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func text(path, inner string, raw ...string) LicenseFile {
+func licenseText(path, inner string, raw ...string) LicenseFile {
 	l := LicenseFile{Path: path, Inner: inner}
 	for _, r := range raw {
 		l.Licenses = append(l.Licenses, License{Raw: r, Source: DetectedLicense, Confidence: 0.99})
@@ -29,13 +29,13 @@ func TestLicenseTexts(t *testing.T) {
 		Record{Analyzer: "dpkg", Packages: []Package{deb("node", "1")}, Owned: []Ownership{{Path: "var/lib/dpkg/info/node.list", Type: "deb", Name: "node",
 			Files: NewFileList([]string{"usr/share/node/b/LICENSE", "usr/share/node/b/package.json", "usr/share/node/COPYING", "usr/share/common-licenses/GPL-3"})}}},
 		Record{Analyzer: "license", Licenses: []LicenseFile{
-			text("usr/share/common-licenses/GPL-3", "", "GPL-3.0-only"), text("usr/share/node/b/LICENSE", "", "BSD-2-Clause"), text("usr/share/node/COPYING", "", "Apache-2.0"),
+			licenseText("usr/share/common-licenses/GPL-3", "", "GPL-3.0-only"), licenseText("usr/share/node/b/LICENSE", "", "BSD-2-Clause"), licenseText("usr/share/node/COPYING", "", "Apache-2.0"),
 		}})
 	upper := with(layerOf("f usr/share/node/b/package.json", "f app/x/package.json", "f app/x/LICENSE", "f app/x/node_modules/y/package.json", "f app/x/node_modules/y/COPYING", "f app/a.jar", "f opt/LICENSE"),
 		Record{Analyzer: "java", Packages: []Package{jar("", "outer"), jar("lib/b.jar", "inside"), jar("lib/b.jar!META-INF/maven/g/a/pom.properties", "shaded")}},
 		Record{Analyzer: "license", Licenses: []LicenseFile{
-			text("app/x/LICENSE", "", "MIT", "ISC"), text("app/x/node_modules/y/COPYING", "", "GPL-2.0"), text("opt/LICENSE", "", "Zlib"),
-			text("app/a.jar", "META-INF/LICENSE", "Apache-2.0"), text("app/a.jar", "lib/b.jar!LICENSE", "EPL-2.0"),
+			licenseText("app/x/LICENSE", "", "MIT", "ISC"), licenseText("app/x/node_modules/y/COPYING", "", "GPL-2.0"), licenseText("opt/LICENSE", "", "Zlib"),
+			licenseText("app/a.jar", "META-INF/LICENSE", "Apache-2.0"), licenseText("app/a.jar", "lib/b.jar!LICENSE", "EPL-2.0"),
 		}},
 		Record{Analyzer: "node", Packages: []Package{
 			npm("usr/share/node/b/package.json", "b", "usr/share/node/b/"), npm("app/x/package.json", "x", "app/x/"), npm("app/x/node_modules/y/package.json", "y", "app/x/node_modules/y/"),
