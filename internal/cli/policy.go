@@ -24,7 +24,7 @@ the name of one that comes with the program: ` + strings.Join(shippedPolicies(),
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.policyValidateCommand(), a.policyLintCommand(), a.policyGatesCommand(), a.policyConvertCommand(), a.policyExplainCommand(), a.policyDiffCommand())
+	cmd.AddCommand(a.policyValidateCommand(), a.policyLintCommand(), a.policyTestCommand(), a.policyGatesCommand(), a.policyConvertCommand(), a.policyExplainCommand(), a.policyDiffCommand())
 	return cmd
 }
 

@@ -366,6 +366,7 @@ func gateCases() []gateCase {
 		{"misconfiguration/check", nil, notLooked, []string{"?the image was not checked for misconfiguration"}},
 		{"secrets/found", ps("min_confidence=0.8", "validity=valid"), nil, []string{"stripe-key+/app/.env\tSecret stripe-key found in /app/.env line 3"}},
 		{"secrets/found", ps("min_confidence=0.95"), nil, nil},
+		{"secrets/found", ps("max_confidence=0.9"), nil, nil},
 		{"secrets/found", ps("categories=jwt"), nil, nil},
 		{"stig/evaluation_passed", nil, nil, []string{"No STIG evaluation is attached to the image"}},
 		{"stig/evaluation_passed", ps("profiles=a,b"), func(s *policy.Subject) {

@@ -5,10 +5,13 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/ext"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -73,6 +76,9 @@ func compileExpression(env *cel.Env, text, vars string) (cel.Program, error) {
 			return nil, fmt.Errorf("parameter expression: there is no %s here, only %s", name, vars)
 		}
 	}
+	if err := unknownMember(ast); err != nil {
+		return nil, fmt.Errorf("parameter expression: %w", err)
+	}
 	program, err := env.Program(ast, cel.CostLimit(maxExpressionCost), cel.InterruptCheckFrequency(100))
 	if err != nil {
 		return nil, fmt.Errorf("parameter expression: %w", err)
@@ -88,6 +94,28 @@ func mentions(ast *cel.Ast, name string) bool {
 		}
 	}
 	return false
+}
+
+// unknownMember tells of a member that a variable does not have: it would
+// only be found out when the expression is evaluated.
+func unknownMember(ast *cel.Ast) error {
+	members := map[string]map[string]any{
+		"image": imageVars(&policy.Subject{Image: &inventory.Image{Files: &inventory.Table{}}}), "pkg": packageVars(&inventory.Package{}),
+		"finding": findingVars(&vuln{f: &match.Finding{}}), "file": fileVars(&inventory.File{}),
+	}
+	var err error
+	celast.PostOrderVisit(ast.NativeRep().Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.SelectKind || e.AsSelect().Operand().Kind() != celast.IdentKind || e.AsSelect().IsTestOnly() {
+			return
+		}
+		name, field := e.AsSelect().Operand().AsIdent(), e.AsSelect().FieldName()
+		if known := members[name]; known != nil && err == nil {
+			if _, ok := known[field]; !ok {
+				err = fmt.Errorf("%s has no %s; it has %s", name, field, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+			}
+		}
+	}))
+	return err
 }
 
 // fires evaluates a program; anything but a boolean is an error.
@@ -194,6 +222,14 @@ func expressionPackage(ctx context.Context, s *policy.Subject, p policy.Params, 
 	return out, nil
 }
 
+func findingVars(v *vuln) map[string]any {
+	return map[string]any{
+		"id": v.f.ID, "aliases": orEmpty(v.f.Aliases), "severity": v.f.Severity.String(), "rank": v.rank, "fixed": v.fixed, "fix_state": string(v.f.Fix.State), "fix_versions": orEmpty(v.f.Fix.Versions),
+		"epss": v.score, "epss_percentile": v.percent, "exploited": v.f.Exploited != nil, "cvss": max(v.scores[base], v.scores[vendorBase]), "cwes": orEmpty(v.f.CWEs), "published": v.f.Published,
+		"summary": v.f.Summary, "confidence": v.f.Confidence,
+	}
+}
+
 func expressionFinding(ctx context.Context, s *policy.Subject, p policy.Params, program cel.Program) ([]policy.Hit, error) {
 	if s.Scan == nil {
 		return notMatched(s), nil
@@ -204,11 +240,7 @@ func expressionFinding(ctx context.Context, s *policy.Subject, p policy.Params, 
 	for i := range all {
 		v := &all[i]
 		vars["pkg"] = packageVars(v.pkg)
-		vars["finding"] = map[string]any{
-			"id": v.f.ID, "aliases": orEmpty(v.f.Aliases), "severity": v.f.Severity.String(), "rank": v.rank, "fixed": v.fixed, "fix_state": string(v.f.Fix.State), "fix_versions": orEmpty(v.f.Fix.Versions),
-			"epss": v.score, "epss_percentile": v.percent, "exploited": v.f.Exploited != nil, "cvss": max(v.scores[base], v.scores[vendorBase]), "cwes": orEmpty(v.f.CWEs), "published": v.f.Published,
-			"summary": v.f.Summary, "confidence": v.f.Confidence,
-		}
+		vars["finding"] = findingVars(v)
 		ok, err := fires(ctx, program, vars)
 		if err != nil {
 			return out, fmt.Errorf("finding %s: %w", v.f.ID, err)
@@ -220,6 +252,11 @@ func expressionFinding(ctx context.Context, s *policy.Subject, p policy.Params, 
 	return append(out, gaps(s)...), nil
 }
 
+func fileVars(f *inventory.File) map[string]any {
+	return map[string]any{"path": "/" + f.Path, "type": f.Type.String(), "mode": int(f.Perm), "uid": f.UID, "gid": f.GID, "size": f.Size, "link": f.Link, "kind": f.Kind.String(),
+		"layer": f.Layer, "executable": f.Executable(), "capabilities": f.Caps != "", "sha256": sumOf(f)}
+}
+
 func expressionFile(ctx context.Context, s *policy.Subject, p policy.Params, program cel.Program) ([]policy.Hit, error) {
 	var out []policy.Hit
 	re := p.Regexp("regex")
@@ -228,8 +265,7 @@ func expressionFile(ctx context.Context, s *policy.Subject, p policy.Params, pro
 		if f.Path == "" || re != nil && !re.MatchString("/"+f.Path) {
 			continue
 		}
-		vars["file"] = map[string]any{"path": "/" + f.Path, "type": f.Type.String(), "mode": int(f.Perm), "uid": f.UID, "gid": f.GID, "size": f.Size, "link": f.Link, "kind": f.Kind.String(),
-			"layer": f.Layer, "executable": f.Executable(), "capabilities": f.Caps != "", "sha256": sumOf(&f)}
+		vars["file"] = fileVars(&f)
 		ok, err := fires(ctx, program, vars)
 		if err != nil {
 			return out, fmt.Errorf("file /%s: %w", f.Path, err)

@@ -35,7 +35,7 @@ func TestExpressionLimits(t *testing.T) {
 	if _, err := g.Evaluate(t.Context(), "image", subject(t), p); err == nil || !strings.Contains(err.Error(), "cost limit") {
 		t.Errorf("cost: %v", err)
 	}
-	p, err = spec.With("r", map[string]string{"expression": `image.nothing == "x"`})
+	p, err = spec.With("r", map[string]string{"expression": `image["nothing"] == "x"`})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,5 +50,27 @@ func TestExpressionLimits(t *testing.T) {
 	}
 	if _, err := g.Evaluate(ctx, "image", subject(t), p); err != context.Canceled {
 		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// TestExpressionMembers: what a variable does not have is found when the
+// policy is read, not when an image is judged.
+func TestExpressionMembers(t *testing.T) {
+	for expr, want := range map[string]string{
+		`image.exposed_ports.size() > 0`: "image has no exposed_ports; it has annotations, ",
+		`pkg.nmae == "x"`:                "pkg has no nmae",
+		`has(image.nothing)`:             "",
+		`image.labels.team == "x"`:       "",
+		`image.distro.id == "debian"`:    "",
+	} {
+		trigger := "image"
+		if strings.HasPrefix(expr, "pkg") {
+			trigger = "package"
+		}
+		_, spec := findTrigger(t, "expression", trigger)
+		_, err := spec.With("", map[string]string{"expression": expr})
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v, want %q", expr, err, want)
+		}
 	}
 }

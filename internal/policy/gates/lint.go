@@ -59,6 +59,7 @@ func lints() map[string]func(policy.Params) []string {
 		"licenses/blacklist_partial_match":        lintLicenses,
 		"secret_scans/content_regex_checks":       lintPath("filename_regex"),
 		"data/unread_files":                       lintPath("exclude"),
+		"secrets/found":                           lintConfidence,
 		"vulnerabilities/package":                 lintVulnerability,
 		"vulnerabilities/epss":                    lintEPSS,
 		"ancestry/allowed_base_image_digest":      digests("base_digest"),
@@ -220,4 +221,14 @@ func lintEPSS(p policy.Params) []string {
 		}
 	}
 	return out
+}
+
+func lintConfidence(p policy.Params) []string {
+	if p.Has("max_confidence") && p.Float("max_confidence") <= p.Float("min_confidence") {
+		return []string{"no confidence is at least min_confidence and less than max_confidence: the rule never fires"}
+	}
+	if p.Float("min_confidence") > 1 {
+		return []string{"no confidence is above 1: the rule never fires"}
+	}
+	return nil
 }

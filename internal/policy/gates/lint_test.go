@@ -45,6 +45,7 @@ func TestLintRules(t *testing.T) {
 		{"vulnerabilities", "package", ps("package_type=all", "max_days_since_fix=3"), ps("package_type=all", "max_days_since_fix=3", "fix_available=true")},
 		{"vulnerabilities", "package", ps("package_type=os", "package_path_exclude=/x"), ps("package_type=all", "package_path_exclude=/x")},
 		{"vulnerabilities", "package", ps("package_type=all", "epss_score=50"), ps("package_type=all", "epss_score=0.5")},
+		{"secrets", "found", ps("min_confidence=0.5", "max_confidence=0.4"), ps("min_confidence=0.4", "max_confidence=0.5")},
 		{"vulnerabilities", "epss", ps("score=1.5"), ps("score=0.5")},
 		{"ancestry", "denylist_ancestor_image_digest", ps("ancestor_digest=debian:12"), ps("ancestor_digest=" + digest)},
 	}

@@ -58,6 +58,7 @@ func secrets() policy.Gate {
 	return newGate("secrets", "Secrets in files of any layer, environment, labels, history and build arguments",
 		trigger{policy.TriggerSpec{Name: "found", Description: "A secret was found with at least the given confidence", Params: []policy.ParamSpec{
 			{Name: "min_confidence", Type: policy.Float, Default: "0.5", Example: "0.8", Description: "Least confidence, 0 to 1"},
+			{Name: "max_confidence", Type: policy.Float, Example: "0.8", Description: "Confidence that is too much, 0 to 1: for rules on what another rule does not take"},
 			{Name: "validity", Type: policy.List, Example: "valid,unknown", Description: "What is known of the secret's validity: valid, invalid, expired, unknown; without it all count"},
 			{Name: "rules", Type: policy.List, Example: "aws-access-key,private-key", Description: "Ids of rules; without it all count"},
 			{Name: "categories", Type: policy.List, Example: "token,private-key", Description: "Categories of rules: token, private-key, key-store, password, url-password, connection-string, jwt, generic; without it all count"},
@@ -85,7 +86,7 @@ func secretFound(_ context.Context, s *policy.Subject, p policy.Params) ([]polic
 		if state == "" {
 			state = "unknown"
 		}
-		if f.Fact.Confidence < p.Float("min_confidence") || f.Hidden && !p.Bool("hidden") || f.Fact.Example && !p.Bool("examples") ||
+		if f.Fact.Confidence < p.Float("min_confidence") || p.Has("max_confidence") && f.Fact.Confidence >= p.Float("max_confidence") || f.Hidden && !p.Bool("hidden") || f.Fact.Example && !p.Bool("examples") ||
 			validity != nil && !validity[state] || rules != nil && !rules[f.Fact.Rule] || categories != nil && !categories[f.Fact.Category] || f.Fact.Encrypted && !p.Bool("encrypted") || exclude != nil && exclude.MatchString(f.Path) {
 			continue
 		}
