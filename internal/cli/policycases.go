@@ -274,7 +274,7 @@ func (t *tester) subject(ctx context.Context, c *engine.Case, b *policy.Bundle) 
 	if q.Scan, err = feeds.Scan(ctx, q.Image, engine.ScanOptions{}); err != nil {
 		return nil, nil, err
 	}
-	judge := engine.Judge{Gates: t.gates, Looked: lookedFor(), Feeds: feeds}
+	judge := engine.Judge{Gates: t.gates, Looked: t.source.looked(), Feeds: feeds}
 	s, err := judge.Subject(ctx, q)
 	return s, b, err
 }
