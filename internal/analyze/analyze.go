@@ -41,6 +41,17 @@ type Configured interface {
 	ConfigDigest() string
 }
 
+// LayerAnalyzer is an Analyzer that also looks at what the others learned of
+// the same layer. Where NeedsLayer says so, all files it wants are Together,
+// AnalyzeLayer is called instead of Analyze, after all others; known are their
+// records, which it must not change. What others' records depend on is then
+// part of its own ConfigDigest.
+type LayerAnalyzer interface {
+	Configured
+	NeedsLayer() bool
+	AnalyzeLayer(ctx context.Context, files fs.FS, known []inventory.Record, out *inventory.Record) error
+}
+
 // ImageAnalyzer learns from the image configuration and the finished
 // inventory: environment, labels, history. It runs once, after Squash, and
 // what it adds is kept under (layers, configuration, Name, Version): it must not

@@ -103,13 +103,15 @@ func (r *runner) run() {
 	if r.replaced != nil {
 		r.forgetReplaced()
 	}
-	for i := range r.set.Analyzers {
-		if files := r.together[i]; len(files) > 0 && r.ctx.Err() == nil {
-			list := make([]*File, len(files))
-			for k := range files {
-				list[k] = files[k].File
+	for _, last := range []bool{false, true} {
+		for i, a := range r.set.Analyzers {
+			if files := r.together[i]; len(files) > 0 && r.ctx.Err() == nil && needsLayer(a) == last {
+				list := make([]*File, len(files))
+				for k := range files {
+					list[k] = files[k].File
+				}
+				r.analyze(i, NewFileSet(list...), "")
 			}
-			r.analyze(i, NewFileSet(list...), "")
 		}
 	}
 	for _, files := range r.together {
@@ -156,10 +158,20 @@ func (r *runner) analyze(i int, files fs.FS, path string) {
 			r.stop(&LimitError{Limit: "facts of all analyzers", Value: int64(2 * r.limits.Facts), Path: path})
 		}
 	}()
-	err := r.set.Analyzers[i].Analyze(r.ctx, files, rec)
+	var err error
+	if a := r.set.Analyzers[i]; needsLayer(a) {
+		err = a.(LayerAnalyzer).AnalyzeLayer(r.ctx, files, slices.Concat(r.set.Known, r.records[:i], r.records[i+1:]), rec)
+	} else {
+		err = a.Analyze(r.ctx, files, rec)
+	}
 	if err != nil && r.ctx.Err() == nil {
 		Problemf(rec, path, "%w", err)
 	}
+}
+
+func needsLayer(a Analyzer) bool {
+	l, ok := a.(LayerAnalyzer)
+	return ok && l.NeedsLayer()
 }
 
 // bound cuts every list of a record to a length and returns how much it cut.
@@ -226,7 +238,7 @@ func (r *runner) forgetReplaced() {
 		if !all {
 			old := r.records[i]
 			r.records[i] = newRecord(r.set.Analyzers[i])
-			r.records[i].Problems = old.Problems
+			r.records[i].Problems, r.records[i].Forget = old.Problems, old.Forget
 			var from counts
 			for k, s := range spans {
 				if keep[k] {

@@ -20,6 +20,9 @@ import (
 type Set struct {
 	Analyzers []Analyzer
 	Limits    Limits
+	// Known are records of the layer that were made before, for analyzers that
+	// look at them; see [LayerAnalyzer] and [Set.Missing].
+	Known []inventory.Record
 
 	once  sync.Once
 	alone *semaphore.Weighted // memory of files that wait for their analysis

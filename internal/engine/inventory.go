@@ -182,6 +182,7 @@ func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Lay
 				}
 				return sorted(l), true, nil
 			}
+			missing.Known = l.Records
 			set, known = missing, l
 		}
 	}
@@ -220,6 +221,7 @@ func (e *Engine) remember(ctx context.Context, l inventory.Layer) {
 	if e.Layers == nil {
 		return
 	}
+	l.Records = slices.DeleteFunc(slices.Clone(l.Records), func(r inventory.Record) bool { return r.Forget })
 	if err := e.Layers.PutLayer(ctx, l, analyze.WalkVersion); err != nil && ctx.Err() == nil {
 		e.Log.Warn("layer cache: layer not kept", "layer", l.DiffID, "error", err)
 	}

@@ -45,6 +45,10 @@ type Record struct {
 	Binaries []Binary      `json:"binaries,omitempty"`
 	Facts    []Fact        `json:"facts,omitempty"`
 	Problems []Problem     `json:"problems,omitempty"`
+
+	// Forget: the analyzer failed for a reason that lies not in the files
+	// alone. The record counts once and is not kept.
+	Forget bool `json:"-"`
 }
 
 // Ownership lists files of a package whose own entry stands in another file:

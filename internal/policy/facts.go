@@ -168,6 +168,41 @@ func NewFact(kind, path string, v any) (inventory.Fact, error) {
 	return inventory.Fact{Kind: kind, Path: path, Data: data}, nil
 }
 
+// CheckFact says what is wrong with the data of a fact of a kind that gates
+// know: it must be the JSON of that kind's struct. Of other kinds nothing is
+// asked.
+func CheckFact(kind string, data []byte) error {
+	var v any
+	switch kind {
+	case FactSecretMatch, FactContentMatch:
+		v = new(ContentMatch)
+	case FactSecret:
+		v = new(Secret)
+	case FactRetrievedFile:
+		v = new(RetrievedFile)
+	case FactAccount:
+		v = new(Account)
+	case FactAccountFile:
+		v = new(AccountFile)
+	case FactMalware:
+		v = new(Malware)
+	case FactMalwareScan:
+		v = new(MalwareScan)
+	case FactPackageFile:
+		v = new(PackageFile)
+	case FactMisconfigured:
+		v = new(Misconfiguration)
+	case FactSTIG:
+		v = new(STIG)
+	default:
+		return nil
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return fmt.Errorf("its data is not that of the kind %s: %w", kind, err)
+	}
+	return nil
+}
+
 // Absolute writes a path of the file table with its leading slash; "" stays.
 func Absolute(path string) string {
 	if path == "" || path[0] == '/' {

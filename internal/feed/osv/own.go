@@ -68,6 +68,22 @@ func (w *words) UnmarshalYAML(n *yaml.Node) error {
 	return fmt.Errorf("line %d: a word or a list of words was expected", n.Line)
 }
 
+// Record reads one record of OSV JSON as the named source's, for sources that
+// others write. What is doubtful in a record that is kept is an error after it.
+func Record(source string, record []byte) iter.Seq2[*advisory.Advisory, error] {
+	return func(yield func(*advisory.Advisory, error) bool) {
+		p := newParser(rules{source: source, speaker: source, names: advisory.Binary})
+		if !yield(p.parse(record)) {
+			return
+		}
+		for _, doubt := range p.doubts {
+			if !yield(nil, doubt) {
+				return
+			}
+		}
+	}
+}
+
 // isYAML tells YAML from JSON, which is YAML too.
 func isYAML(b []byte) bool {
 	c := firstByte(b)
