@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 
@@ -283,6 +284,11 @@ func sources() []feed.Source {
 		elixirsec.Sources(),
 		vex.Sources(),
 	)
+}
+
+// readOSV reads an advisory that a plugin answers.
+func readOSV(source string, record []byte) iter.Seq2[*advisory.Advisory, error] {
+	return osv.Record(source, record)
 }
 
 // policyGates lists every gate of the product.

@@ -127,7 +127,11 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 	if q.Scan, err = feeds.Scan(ctx, img, o); err != nil {
 		return fmt.Errorf("%s: %w", arg, err)
 	}
-	judge := engine.Judge{Gates: policyGates(), Looked: source.looked(), Feeds: feeds}
+	gates, err := a.gates(ctx)
+	if err != nil {
+		return err
+	}
+	judge := engine.Judge{Gates: gates, Looked: slices.Concat(source.looked(), a.host.Facts()), Feeds: feeds}
 	if !source.noCache {
 		if judge.Inventories, err = f.inventories(a, source, feeds.DB); err != nil {
 			return err
@@ -208,10 +212,27 @@ func (f *checkFlags) tagOf(arg string, img *inventory.Image) string {
 	return ""
 }
 
+// onlyUnasked reports whether nothing but questions that could not be asked, as
+// of a plugin that broke, stops the image: no rule said so.
+func onlyUnasked(v *policy.Verdict) bool {
+	unasked := false
+	for i := range v.Problems {
+		if v.Problems[i].IsError() {
+			if v.Problems[i].Type != policy.TriggerEvaluation {
+				return false
+			}
+			unasked = true
+		}
+	}
+	return unasked && v.Reason == policy.ByPolicy && !slices.ContainsFunc(v.Rows, func(r policy.Row) bool { return r.Action == policy.Stop })
+}
+
 // exitCode is 1 for stop whatever else is so: more knowledge would not make it
 // a pass. Where a list of images decided, no rule's question matters.
 func (f *checkFlags) exitCode(v *policy.Verdict) int {
 	switch {
+	case v.Action == policy.Stop && onlyUnasked(v):
+		return exitUnknown
 	case v.Action == policy.Stop:
 		return exitStop
 	case v.Reason == policy.ByPolicy && len(v.Unknowns) > 0 && !f.allowUnknown:

@@ -18,6 +18,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tidewaiter/tidewaiter/internal/pluginhost"
 )
 
 // Exit codes.
@@ -43,6 +45,9 @@ type app struct {
 	logLevel   string
 	logFormat  string
 	quiet      bool
+
+	plugins pluginFlags
+	host    *pluginhost.Host // nil until a command needs it
 }
 
 // Main runs the command line and returns the exit code.
@@ -60,6 +65,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	root.SetIn(in)
 	root.SetOut(out)
 	root.SetErr(errw)
+	defer a.closePlugins()
 	if err := root.ExecuteContext(ctx); err != nil {
 		if errors.Is(err, syscall.EPIPE) {
 			return exitUnknown // the reader of our output went away
@@ -102,7 +108,8 @@ Exit codes: 0 go or done, 1 stop, 2 could not tell (an error, wrong usage).`,
 	f.StringVar(&a.logLevel, "log-level", "warn", "debug, info, warn or error")
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
-	root.AddCommand(a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.verifyCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.versionCommand())
+	a.plugins.add(f)
+	root.AddCommand(a.pluginCommand(), a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.verifyCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.versionCommand())
 	return root
 }
 

@@ -35,11 +35,15 @@ func (a *app) feeds(ctx context.Context) (*engine.Feeds, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	host, err := a.pluginHost(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	db, err := store.OpenSQLite(ctx, filepath.Join(dir, "tidewaiter.db"))
 	if err != nil {
 		return nil, nil, err
 	}
-	return &engine.Feeds{DB: db, Sources: sources(), Client: &feed.Client{}, Now: time.Now, Log: a.log}, db.Close, nil
+	return &engine.Feeds{DB: db, Sources: append(sources(), host.Sources()...), Client: &feed.Client{}, Now: time.Now, Log: a.log}, db.Close, nil
 }
 
 func (a *app) feedUpdateCommand() *cobra.Command {

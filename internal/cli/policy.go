@@ -34,12 +34,16 @@ func (a *app) policyValidateCommand() *cobra.Command {
 		Use: "validate POLICY", Short: "Say everything that is wrong with a policy, and where", Args: exactArgs(1, "one policy"),
 		Long:    "Say everything that is wrong with a policy, each with its place in the document and\nwhat would be right. Exit code 1 when there are errors; warnings are no errors.",
 		Example: "  tidewaiter policy validate bundle.json\n  tidewaiter policy validate --json - < bundle.json",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			b, problems, err := a.decodePolicy(args[0])
 			if err != nil {
 				return err
 			}
-			problems = append(problems, policy.Validate(b, policyGates(), time.Now())...)
+			gates, err := a.gates(cmd.Context())
+			if err != nil {
+				return err
+			}
+			problems = append(problems, policy.Validate(b, gates, time.Now())...)
 			errors := 0
 			for i := range problems {
 				if problems[i].IsError() {
@@ -71,12 +75,15 @@ func (a *app) policyGatesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list-gates [GATE...]", Short: "Say what policies can ask: gates, triggers and parameters",
 		Example: "  tidewaiter policy list-gates\n  tidewaiter policy list-gates vulnerabilities\n  tidewaiter policy list-gates --all --json",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			f, err := parseFormat(format)
 			if err != nil {
 				return err
 			}
-			gates := policyGates()
+			gates, err := a.gates(cmd.Context())
+			if err != nil {
+				return err
+			}
 			for _, name := range args {
 				if !slices.ContainsFunc(gates, func(g policy.Gate) bool { return strings.EqualFold(g.Spec().Name, name) }) {
 					return fmt.Errorf("there is no gate %q; policy list-gates shows all", name)

@@ -25,10 +25,14 @@ than an earlier one, items that have expired, gates that have been removed.
 
 Exit code 1 when there are errors or warnings; notes may well be meant.`,
 		Example: "  tidewaiter policy lint bundle.json\n  tidewaiter policy lint --json default strict",
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			type result struct {
 				Policy   string           `json:"policy"`
 				Problems []policy.Problem `json:"problems"`
+			}
+			gates, err := a.gates(cmd.Context())
+			if err != nil {
+				return err
 			}
 			var results []result
 			var out strings.Builder
@@ -38,7 +42,7 @@ Exit code 1 when there are errors or warnings; notes may well be meant.`,
 					return err
 				}
 				if !policy.HasErrors(problems) {
-					problems = append(problems, policy.Lint(b, policyGates(), time.Now())...)
+					problems = append(problems, policy.Lint(b, gates, time.Now())...)
 				}
 				count := map[string]int{}
 				for i := range problems {
@@ -55,7 +59,7 @@ Exit code 1 when there are errors or warnings; notes may well be meant.`,
 			if asJSON {
 				return a.printJSON(results)
 			}
-			_, err := io.WriteString(a.out, clean(out.String()))
+			_, err = io.WriteString(a.out, clean(out.String()))
 			return err
 		},
 	}

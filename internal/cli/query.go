@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -54,7 +55,7 @@ query is a parameter. Queries that compare want --compare.
 				return completeImages(cmd, nil, word)
 			}
 			names := []string{"list"}
-			for _, q := range a.queries() {
+			for _, q := range query.Builtin() {
 				s := q.Spec()
 				names = append(names, s.Name+"\t"+s.Summary)
 			}
@@ -66,7 +67,11 @@ query is a parameter. Queries that compare want --compare.
 				return err
 			}
 			if len(args) == 0 || args[0] == "list" {
-				t := listQueries(a.queries(), args)
+				list, err := a.queries(cmd.Context())
+				if err != nil {
+					return err
+				}
+				t := listQueries(list, args)
 				return a.writeTable(outs, &t)
 			}
 			t, err := f.run(cmd.Context(), a, args[0], args[1:])
@@ -87,8 +92,14 @@ query is a parameter. Queries that compare want --compare.
 	return cmd
 }
 
-// queries lists every query of the product.
-func (a *app) queries() []query.Query { return query.Builtin() }
+// queries lists every query of the product and its plugins.
+func (a *app) queries(ctx context.Context) ([]query.Query, error) {
+	host, err := a.pluginHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return append(query.Builtin(), host.Queries()...), nil
+}
 
 func listQueries(list []query.Query, args []string) query.Table {
 	t := query.Table{Columns: []string{"Query", "Parameters", "Images", "Answer"}, Rows: [][]string{}}
@@ -116,7 +127,11 @@ func listQueries(list []query.Query, args []string) query.Table {
 
 func (f *queryFlags) run(ctx context.Context, a *app, name string, args []string) (query.Table, error) {
 	var q query.Query
-	for _, known := range a.queries() {
+	list, err := a.queries(ctx)
+	if err != nil {
+		return query.Table{}, err
+	}
+	for _, known := range list {
 		if known.Spec().Name == name {
 			q = known
 		}
@@ -138,7 +153,6 @@ func (f *queryFlags) run(ctx context.Context, a *app, name string, args []string
 	f.source.facts = f.source.facts || spec.Needs.Facts || spec.Needs.Verdict
 	asker := asker{a: a, flags: f, needs: spec.Needs, now: time.Now()}
 	if f.asOf != "" {
-		var err error
 		if asker.now, err = parseInstant(f.asOf); err != nil {
 			return query.Table{}, fmt.Errorf("--as-of: %w", err)
 		}
@@ -219,7 +233,11 @@ func (k *asker) subject(ctx context.Context, arg string) (query.Subject, error) 
 	if err != nil {
 		return s, err
 	}
-	judge := engine.Judge{Gates: policyGates(), Looked: k.flags.source.looked()}
+	gates, err := k.a.gates(ctx)
+	if err != nil {
+		return s, err
+	}
+	judge := engine.Judge{Gates: gates, Looked: slices.Concat(k.flags.source.looked(), k.a.host.Facts())}
 	tags := checkFlags{}
 	v, err := judge.Check(ctx, engine.Question{Image: img, Scan: s.Scan, Bundle: bundle, Tag: tags.tagOf(arg, img), Now: k.now, AsOf: o.AsOf})
 	s.Verdict = &v

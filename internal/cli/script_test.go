@@ -6,10 +6,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/tidewaiter/tidewaiter/internal/pluginhost"
 )
 
 // TestMain lets scripts run the real main as a process of its own.
 func TestMain(m *testing.M) {
+	pluginhost.Launch()
 	testscript.Main(m, map[string]func(){
 		"tidewaiter": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 	})

@@ -167,6 +167,12 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	if err != nil {
 		return nil, err
 	}
+	host, err := a.pluginHost(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.Set.Analyzers = append(e.Set.Analyzers, host.Analyzers(e.Set.Keys())...)
+	e.ImageAnalyzers = append(e.ImageAnalyzers, host.Broken())
 	if !s.noCache && ref.Kind != image.SBOM {
 		layers, err := a.layers(ctx)
 		if err != nil {

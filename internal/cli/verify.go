@@ -67,7 +67,11 @@ keep its SHA-256 or sign it where that matters.`,
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}
-			steps, err := policy.Verify(cmd.Context(), r, policyGates())
+			gates, err := a.gates(cmd.Context())
+			if err != nil {
+				return err
+			}
+			steps, err := policy.Verify(cmd.Context(), r, gates)
 			if err != nil {
 				return fmt.Errorf("%s: %w", args[0], err)
 			}

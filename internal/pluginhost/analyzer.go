@@ -47,7 +47,7 @@ var (
 	_ analyze.LayerAnalyzer = (*analyzer)(nil)
 )
 
-func newAnalyzer(p *Plugin) *analyzer {
+func newAnalyzer(p *Plugin, others []analyze.Key) *analyzer {
 	a := &analyzer{p: p}
 	a.wants, _ = newWants(p.desc.Analyzer.Wants) // checked with the description
 	for _, w := range a.wants {
@@ -60,7 +60,7 @@ func newAnalyzer(p *Plugin) *analyzer {
 		fmt.Fprintf(h, "%q %q\n", name, settings[name])
 	}
 	if p.desc.Analyzer.Layer {
-		for _, k := range p.host.config.Others {
+		for _, k := range others {
 			fmt.Fprintf(h, "%s %d %s\n", k.Analyzer, k.Version, k.Config)
 		}
 	}

@@ -54,9 +54,6 @@ type Config struct {
 
 	// OSV reads one advisory in OSV JSON as the named source's. Sources need it.
 	OSV func(source string, record []byte) iter.Seq2[*advisory.Advisory, error]
-	// Others are the keys of the built-in analyzers, on which analyzers depend
-	// that ask for what those learned.
-	Others []analyze.Key
 	// Gates, Sources and Queries are names that are taken.
 	Gates, Sources, Queries []string
 }
@@ -279,11 +276,12 @@ func (h *Host) usable(k plugin.Kind) iter.Seq[*Plugin] {
 	}
 }
 
-// Analyzers returns those of the plugins.
-func (h *Host) Analyzers() []analyze.Analyzer {
+// Analyzers returns those of the plugins. others are the keys of the analyzers
+// that work beside them, on which those depend that look at what others learned.
+func (h *Host) Analyzers(others []analyze.Key) []analyze.Analyzer {
 	var out []analyze.Analyzer
 	for p := range h.usable(plugin.Analyzer) {
-		out = append(out, newAnalyzer(p))
+		out = append(out, newAnalyzer(p, others))
 	}
 	return out
 }

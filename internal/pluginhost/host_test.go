@@ -142,7 +142,7 @@ func TestBashAnalyzer(t *testing.T) {
 		"opt/acme/b.txt": {Data: []byte("gadget 2.1 Apache License 2.0\n")},
 	}
 	var got inventory.Record
-	if err := h.Analyzers()[0].Analyze(t.Context(), files, &got); err != nil {
+	if err := h.Analyzers(nil)[0].Analyze(t.Context(), files, &got); err != nil {
 		t.Fatal(err)
 	}
 	want := inventory.Record{
@@ -161,7 +161,7 @@ func TestPythonPlugin(t *testing.T) {
 	need(t, "python3")
 	h := open(t, Config{Paths: []string{install(t, "echo.py", pythonEcho)}, Settings: map[string]map[string]string{"echo": {"greeting": "good day"}}})
 	p := works(t, h)
-	a := h.Analyzers()[0].(*analyzer)
+	a := h.Analyzers(nil)[0].(*analyzer)
 	files := fstest.MapFS{"etc/x.conf": {Data: []byte("hot")}}
 	var got inventory.Record
 	known := []inventory.Record{{Packages: []inventory.Package{{Type: "npm", Name: "left-pad", Version: "1"}}}}
@@ -232,7 +232,7 @@ func TestChangedBinaryChangesTheKey(t *testing.T) {
 	key := func() string {
 		h := open(t, Config{Paths: []string{path}})
 		works(t, h)
-		return h.Analyzers()[0].(*analyzer).ConfigDigest()
+		return h.Analyzers(nil)[0].(*analyzer).ConfigDigest()
 	}
 	before, same := key(), key()
 	if before != same {
@@ -246,7 +246,7 @@ func TestChangedBinaryChangesTheKey(t *testing.T) {
 	h.plugins[0].mu.Lock()
 	h.plugins[0].exe, h.plugins[0].dir = "", "" // as if it had not run yet
 	h.plugins[0].mu.Unlock()
-	err := h.Analyzers()[0].Analyze(t.Context(), fstest.MapFS{"opt/acme/a.txt": {Data: []byte("a 1\n")}}, &out)
+	err := h.Analyzers(nil)[0].Analyze(t.Context(), fstest.MapFS{"opt/acme/a.txt": {Data: []byte("a 1\n")}}, &out)
 	if err == nil || !strings.Contains(err.Error(), "changed") || !out.Forget {
 		t.Errorf("a plugin that changed while it was used: %v", err)
 	}
@@ -264,7 +264,7 @@ func TestTwoOfOneName(t *testing.T) {
 	}
 	h := open(t, Config{Folder: dir, Paths: []string{filepath.Join(dir, "one")}}) // named and in the folder: one
 	got := errorsOf(h)
-	if len(got) != 2 || !strings.Contains(got[0], "neither is used") || !strings.Contains(got[1], "neither is used") || len(h.Analyzers()) != 0 {
+	if len(got) != 2 || !strings.Contains(got[0], "neither is used") || !strings.Contains(got[1], "neither is used") || len(h.Analyzers(nil)) != 0 {
 		t.Error(got)
 	}
 	img := &inventory.Image{}
@@ -339,7 +339,7 @@ func TestStderrIsLogged(t *testing.T) {
 	h := open(t, Config{Paths: []string{install(t, "talks", strings.Replace(bashManifest, "analyze)", "analyze) echo deep in thought >/dev/stderr; ", 1))}, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	works(t, h)
 	var out inventory.Record
-	if err := h.Analyzers()[0].Analyze(t.Context(), fstest.MapFS{"opt/acme/a.txt": {Data: []byte("a 1\n")}}, &out); err != nil {
+	if err := h.Analyzers(nil)[0].Analyze(t.Context(), fstest.MapFS{"opt/acme/a.txt": {Data: []byte("a 1\n")}}, &out); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "deep in thought") {

@@ -37,7 +37,7 @@ for line in sys.stdin:
 func try(t *testing.T, h *Host) (inventory.Record, error) {
 	t.Helper()
 	var out inventory.Record
-	err := h.Analyzers()[0].Analyze(t.Context(), fstest.MapFS{"a.x": {Data: []byte("x")}}, &out)
+	err := h.Analyzers(nil)[0].Analyze(t.Context(), fstest.MapFS{"a.x": {Data: []byte("x")}}, &out)
 	return out, err
 }
 

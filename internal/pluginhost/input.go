@@ -169,7 +169,7 @@ var packageHeader = []string{"purl", "type", "name", "version", "arch", "license
 func packageRow(p *inventory.Package) (any, []string) {
 	out := plugin.Package{
 		PURL: p.PURL(), Path: p.Path, Supplier: p.Supplier, Homepage: p.Homepage, Description: p.Description, Declared: p.State == inventory.Declared, Depends: p.Depends, CPEs: p.CPEs, Hashes: p.Hashes,
-		Type: p.Type, Name: match.EcosystemName(p), Version: p.Version, Arch: p.Arch, Source: p.Source, Distro: p.Distro, Owner: p.Owner, Layer: p.Layer,
+		Type: p.Type, Name: nameOf(p), Version: p.Version, Arch: p.Arch, Source: p.Source, Distro: p.Distro, Owner: p.Owner, Layer: p.Layer,
 	}
 	for _, l := range p.Licenses {
 		out.Licenses = append(out.Licenses, cmp.Or(l.Expression, l.Raw))
@@ -178,6 +178,14 @@ func packageRow(p *inventory.Package) (any, []string) {
 		out.Paths = append(out.Paths, l.Path)
 	}
 	return &out, []string{out.PURL, out.Type, out.Name, out.Version, out.Arch, strings.Join(out.Licenses, ","), out.Path, strconv.Itoa(out.Layer), strconv.FormatBool(out.Declared), out.Owner, out.Source, out.Supplier}
+}
+
+// nameOf is a package's name as its ecosystem writes it.
+func nameOf(p *inventory.Package) string {
+	if p.OS() {
+		return p.Name
+	}
+	return match.EcosystemName(p)
 }
 
 func writeFacts(dir string, facts []inventory.Fact, plain bool) error {
@@ -205,7 +213,7 @@ func writeFindings(dir string, scan *match.Scan, plain bool) error {
 			f := &scan.Findings[i]
 			p := scan.Package(f)
 			out := plugin.Finding{
-				ID: f.ID, Aliases: f.Aliases, Severity: f.Severity.String(), Package: p.PURL(), Name: match.EcosystemName(p), Version: p.Version, Fixed: f.Fix.Versions, FixState: string(f.Fix.State),
+				ID: f.ID, Aliases: f.Aliases, Severity: f.Severity.String(), Package: p.PURL(), Name: nameOf(p), Version: p.Version, Fixed: f.Fix.Versions, FixState: string(f.Fix.State),
 				Exploited: f.Exploited != nil, CWEs: f.CWEs, Summary: f.Summary, Suppressed: f.Suppressed, URL: f.URL, Layer: p.Layer,
 			}
 			if f.EPSS != nil {

@@ -288,8 +288,7 @@ func (c *child) listen(f *os.File) {
 // watch kills the plugin when its processes together take too much memory,
 // until the request is over.
 func (c *child) watch(over <-chan struct{}) {
-	tick := time.NewTicker(c.limits.Watch)
-	defer tick.Stop()
+	pause := c.limits.Watch / 16 // often at first: many plugins are done soon
 	for {
 		now, peak := usage(c.cmd.Process.Pid)
 		if peak > c.peak.Load() {
@@ -301,10 +300,14 @@ func (c *child) watch(over <-chan struct{}) {
 		}
 		select {
 		case <-over:
+			if _, peak := usage(c.cmd.Process.Pid); !c.ended.Load() && peak > c.peak.Load() {
+				c.peak.Store(peak)
+			}
 			return
 		case <-c.done:
 			return
-		case <-tick.C:
+		case <-time.After(pause):
+			pause = min(2*pause, c.limits.Watch)
 		}
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/policy"
 	"github.com/tidewaiter/tidewaiter/internal/query"
@@ -17,49 +19,74 @@ type queryPlugin struct{ p *Plugin }
 
 var _ query.Query = (*queryPlugin)(nil)
 
+// Spec describes the query. A plugin's parameters are words of the command line
+// in the order of its description; the last takes all further words where it is
+// a list.
 func (q *queryPlugin) Spec() query.Spec {
 	d := q.p.desc.Query
-	s := query.Spec{Name: d.Name, Help: q.p.desc.Help, Images: query.Images(d.Images), From: q.p.desc.Name}
+	s := query.Spec{Name: d.Name, Summary: q.p.desc.Help, All: d.Images == "many", Compare: d.Images == "two", Plugin: q.p.desc.Name}
 	for i := range d.Parameters {
-		s.Params = append(s.Params, paramSpec(&d.Parameters[i]))
+		p := &d.Parameters[i]
+		s.Params = append(s.Params, query.Param{Name: p.Name, Help: p.Help, Required: p.Required, Repeated: p.Type == string(policy.List) && i == len(d.Parameters)-1})
 	}
 	for _, n := range d.Needs {
 		switch n {
 		case plugin.Findings:
-			s.Needs = append(s.Needs, query.Findings)
+			s.Needs.Findings = true
 		case plugin.Facts:
-			s.Needs = append(s.Needs, query.Facts)
+			s.Needs.Facts = true
 		case plugin.Verdict:
-			s.Needs = append(s.Needs, query.Verdict)
+			s.Needs.Verdict = true
 		}
 	}
 	return s
 }
 
-func (q *queryPlugin) Run(ctx context.Context, in query.Input) (*query.Table, error) {
+func (q *queryPlugin) Run(ctx context.Context, in *query.Input) (query.Table, error) {
+	spec := q.Spec()
+	if err := spec.Check(in); err != nil {
+		return query.Table{}, err
+	}
+	t, err := q.run(ctx, &spec, in)
+	if err != nil && ctx.Err() == nil && !strings.HasPrefix(err.Error(), "plugin ") {
+		err = q.p.error(err)
+	}
+	return t, err
+}
+
+func (q *queryPlugin) run(ctx context.Context, spec *query.Spec, in *query.Input) (query.Table, error) {
+	var t query.Table
 	d := q.p.desc.Query
 	limits := &q.p.host.limits
+	values, err := named(d.Parameters, spec.Params, in.Params)
+	if err != nil {
+		return t, err
+	}
 	dir, err := q.p.request()
 	if err != nil {
-		return nil, q.p.error(err)
+		return t, err
 	}
 	defer os.RemoveAll(dir)
 	if err := os.Chmod(dir, 0o755); err != nil {
-		return nil, q.p.error(err)
+		return t, err
+	}
+	images := in.Images
+	if spec.Compare {
+		images = append(slices.Clone(images), *in.Compare)
 	}
 	var folders []string
-	for i := range in.Images {
-		img := &in.Images[i]
+	for i := range images {
+		img := &images[i]
 		at := fmt.Sprintf("%s/%d", dir, i+1)
-		v := view{image: img.Inventory, scan: img.Scan, verdict: img.Verdict, tag: img.Name, now: in.Now, looked: img.Looked}
+		v := view{image: img.Image, scan: img.Scan, verdict: img.Verdict, tag: img.Name, now: time.Now(), dockerfile: img.Dockerfile.Text}
+		if img.Scan != nil {
+			v.now = img.Scan.At
+		}
 		if err := writeImage(at, &v, d.Needs, q.p.Plain); err != nil {
-			return nil, q.p.error(err)
+			return t, err
 		}
 		folders = append(folders, at)
 	}
-	values := given(d.Parameters, in.Params)
-	var columns, warnings []string
-	var rows [][]string
 	if q.p.Plain {
 		env := []string{"TIDEWAITER_IMAGES=" + strings.Join(folders, " "), "TIDEWAITER_IMAGE=" + folders[0]}
 		for name, value := range values {
@@ -67,48 +94,81 @@ func (q *queryPlugin) Run(ctx context.Context, in query.Input) (*query.Table, er
 		}
 		b, err := q.p.script(ctx, append([]string{"query"}, folders...), env, limits.Query, limits.Output)
 		if err != nil {
-			return nil, err
+			return t, err
 		}
-		if columns, rows, err = plainTable(b, limits.Items); err != nil {
-			return nil, q.p.error(fmt.Errorf("its answer is not of the plain mode: %w", err))
+		if t.Columns, t.Rows, err = plainTable(b, limits.Items); err != nil {
+			return t, fmt.Errorf("its answer is not of the plain mode: %w", err)
 		}
 	} else if err := q.p.call(ctx, &plugin.Request{Method: plugin.MethodQuery, Parameters: values, Images: folders}, limits.Query, limits.Output, func(a *plugin.Answer) error {
-		if columns == nil {
-			columns = a.Columns
+		if t.Columns == nil {
+			t.Columns = a.Columns
 		}
-		if rows, warnings = append(rows, a.Rows...), append(warnings, a.Warnings...); len(rows) > limits.Items || len(warnings) > limits.Items {
+		if t.Rows, t.Warnings = append(t.Rows, a.Rows...), append(t.Warnings, a.Warnings...); len(t.Rows) > limits.Items || len(t.Warnings) > limits.Items {
 			return fmt.Errorf("it answered more than the limit \"plugin items\" of %d", limits.Items)
 		}
 		return nil
 	}); err != nil {
-		return nil, err
+		return t, err
 	}
-	if len(columns) == 0 || len(columns) > 200 {
-		return nil, q.p.error(errors.New("it answered no columns, or more than 200"))
+	if len(t.Columns) > 200 {
+		return t, errors.New("it answered more than 200 columns")
 	}
-	for _, list := range append(rows, columns, warnings) {
+	for _, list := range append(slices.Clone(t.Rows), t.Columns, t.Warnings) {
 		for i := range list {
 			list[i] = clean(list[i], 10_000)
 		}
 	}
-	t, err := query.NewTable(columns, rows)
-	if err != nil {
-		return nil, q.p.error(err)
+	if err := t.Validate(); err != nil {
+		return t, err
 	}
-	t.Warnings = warnings
+	sortTable(&t)
 	return t, nil
 }
 
-// given are parameters as text, with the defaults.
-func given(specs []plugin.Parameter, params policy.Params) map[string]string {
-	out := params.Given()
-	if out == nil {
-		out = map[string]string{}
+// sortTable sorts by the columns whose names begin with "*", numbers by their
+// size, and takes the mark off.
+func sortTable(t *query.Table) {
+	if t.Rows == nil {
+		t.Rows = [][]string{}
 	}
-	for _, s := range specs {
-		if _, ok := out[s.Name]; !ok && s.Default != "" {
-			out[s.Name] = s.Default
+	for i := len(t.Columns) - 1; i >= 0; i-- {
+		if name, ok := strings.CutPrefix(t.Columns[i], "*"); ok {
+			t.Columns[i] = name
+			slices.SortStableFunc(t.Rows, func(a, b []string) int { return compareCells(a[i], b[i]) })
 		}
 	}
-	return out
+}
+
+func compareCells(a, b string) int {
+	number := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	if number(a) && number(b) {
+		a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+		if d := len(a) - len(b); d != 0 {
+			return d
+		}
+	}
+	return strings.Compare(a, b)
+}
+
+// named gives the words of the command line their names, checked, and what is
+// not given its default.
+func named(specs []plugin.Parameter, params []query.Param, words []string) (map[string]string, error) {
+	out := map[string]string{}
+	for i, s := range specs {
+		switch {
+		case i >= len(words):
+			if s.Default != "" {
+				out[s.Name] = s.Default
+			}
+			continue
+		case params[i].Repeated:
+			out[s.Name] = strings.Join(words[i:], ",")
+		default:
+			out[s.Name] = words[i]
+		}
+		if err := checkValue(&specs[i], out[s.Name]); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
