@@ -44,7 +44,8 @@ type Secret struct {
 	Title       string  `json:"title,omitempty"` // what it is, for people
 	Category    string  `json:"category,omitempty"`
 	Line        int     `json:"line,omitempty"`      // from 1
-	Where       string  `json:"where,omitempty"`     // file (also ""), env, label, history, argument
+	Where       string  `json:"where,omitempty"`     // file (also ""), env, label, history, argument, command
+	Name        string  `json:"name,omitempty"`      // of the variable, label or argument that holds it
 	Confidence  float64 `json:"confidence"`          // 0 to 1
 	Validity    string  `json:"validity,omitempty"`  // "", valid, invalid, expired
 	Example     bool    `json:"example,omitempty"`   // documentation or a test fixture

@@ -368,6 +368,12 @@ func gateCases() []gateCase {
 		{"secrets/found", ps("min_confidence=0.95"), nil, nil},
 		{"secrets/found", ps("max_confidence=0.9"), nil, nil},
 		{"secrets/found", ps("categories=jwt"), nil, nil},
+		{"secrets/found", nil, func(s *policy.Subject) {
+			s.Image.Facts = []inventory.Fact{
+				{Kind: policy.FactSecret, Data: []byte(`{"rule":"generic-password","where":"env","name":"DB_PASSWORD","confidence":0.8}`)},
+				{Kind: policy.FactSecret, Data: []byte(`{"rule":"npm-token","where":"history","confidence":0.8}`)},
+			}
+		}, []string{"generic-password+env:DB_PASSWORD\tSecret generic-password found in environment variable DB_PASSWORD", "npm-token+history:\tSecret npm-token found in the image's history"}},
 		{"stig/evaluation_passed", nil, nil, []string{"No STIG evaluation is attached to the image"}},
 		{"stig/evaluation_passed", ps("profiles=a,b"), func(s *policy.Subject) {
 			s.Image.Facts = []inventory.Fact{{Kind: policy.FactSTIG, Data: []byte(`{"profile":"a","passed":true}`)}}

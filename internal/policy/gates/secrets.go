@@ -90,12 +90,10 @@ func secretFound(_ context.Context, s *policy.Subject, p policy.Params) ([]polic
 			validity != nil && !validity[state] || rules != nil && !rules[f.Fact.Rule] || categories != nil && !categories[f.Fact.Category] || f.Fact.Encrypted && !p.Bool("encrypted") || exclude != nil && exclude.MatchString(f.Path) {
 			continue
 		}
-		where := f.Path
+		where, place := f.Path, f.Path
 		if f.Fact.Where != "" && f.Fact.Where != "file" {
-			where = "image " + f.Fact.Where
-			if f.Path != "" {
-				where += " " + f.Path
-			}
+			where = secretPlace(&f.Fact)
+			place = f.Fact.Where + ":" + f.Fact.Name
 		}
 		message := fmt.Sprintf("Secret %s found in %s", f.Fact.Rule, where)
 		if f.Fact.Line > 0 {
@@ -104,8 +102,20 @@ func secretFound(_ context.Context, s *policy.Subject, p policy.Params) ([]polic
 		if f.Hidden {
 			message += " (removed by a later layer)"
 		}
-		out = append(out, policy.Hit{ID: f.Fact.Rule + "+" + f.Path, Message: message, Remedy: "Revoke the secret, and build the image without it",
+		out = append(out, policy.Hit{ID: f.Fact.Rule + "+" + place, Message: message, Remedy: "Revoke the secret, and build the image without it",
 			Evidence: policy.Evidence{Path: f.Path, Line: f.Fact.Line, Layer: s.LayerDigest(f.Layer), Detail: fmt.Sprintf("confidence %.2f, validity %s", f.Fact.Confidence, state)}})
 	}
 	return out, nil
+}
+
+// secretPlace says where in the image configuration a secret stands.
+func secretPlace(s *policy.Secret) string {
+	where := map[string]string{"env": "environment variable", "label": "label", "argument": "build argument", "history": "the image's history", "command": "the image's command"}[s.Where]
+	if where == "" {
+		where = "image " + s.Where
+	}
+	if s.Name != "" && s.Where != "history" {
+		where += " " + s.Name
+	}
+	return where
 }
