@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
@@ -98,6 +99,11 @@ func completeSources(_ *cobra.Command, _ []string, _ string) ([]string, cobra.Sh
 // refreshAll updates sources one after the other, goes on when one fails, and
 // fails in the end if one did.
 func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, from map[string]string, o engine.RefreshOptions, asJSON bool) error {
+	return a.refreshEach(ctx, f, names, from, nil, o, asJSON)
+}
+
+// refreshEach is refreshAll with some sources' paths being folders of examples.
+func (a *app) refreshEach(ctx context.Context, f *engine.Feeds, names []string, from map[string]string, examples map[string]bool, o engine.RefreshOptions, asJSON bool) error {
 	type outcome struct {
 		store.FeedChange
 		Error   string  `json:"error,omitempty"`
@@ -111,7 +117,16 @@ func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, f
 			o.From = from[name]
 		}
 		t := time.Now()
-		c, err := f.Refresh(ctx, name, o)
+		var c store.FeedChange
+		var err error
+		of := ""
+		if examples[name] {
+			var e engine.ExamplesChange
+			e, err = f.RefreshExamples(ctx, name, o.From, o)
+			c, of = e.FeedChange, fmt.Sprintf(", examples: %d of %d files", e.Files-e.Refused, e.Files)
+		} else {
+			c, err = f.Refresh(ctx, name, o)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -128,13 +143,13 @@ func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, f
 		case err != nil:
 			fmt.Fprintf(a.err, "%-18s %v\n", name, err)
 		case c.Generation == 0:
-			fmt.Fprintf(a.out, "%-18s nothing new, %.1f s\n", name, out.Seconds)
+			fmt.Fprintf(a.out, "%-18s nothing new%s, %.1f s\n", name, of, out.Seconds)
 		default:
 			bad := ""
 			if c.Bad > 0 {
 				bad = fmt.Sprintf(", %d kept aside", c.Bad)
 			}
-			fmt.Fprintf(a.out, "%-18s %d records: %d new, %d changed, %d gone%s, %.1f s\n", name, c.Records, c.Added, c.Changed, c.Removed, bad, out.Seconds)
+			fmt.Fprintf(a.out, "%-18s %d records: %d new, %d changed, %d gone%s%s, %.1f s\n", name, c.Records, c.Added, c.Changed, c.Removed, bad, of, out.Seconds)
 		}
 	}
 	if asJSON {
@@ -151,20 +166,26 @@ func (a *app) refreshAll(ctx context.Context, f *engine.Feeds, names []string, f
 }
 
 func (a *app) feedImportCommand() *cobra.Command {
-	var asJSON, force bool
+	var asJSON, force, samples bool
 	var keys []string
 	cmd := &cobra.Command{
-		Use:   "import FILE|SOURCE=PATH...",
+		Use:   "import FILE|FOLDER|SOURCE=PATH...",
 		Short: "Take a signed export, or files in the publishers' own formats",
 		Long: `Take a signed file that feed export wrote elsewhere: its signature, order and
 completeness are verified before anything is touched. Or, as SOURCE=PATH, files
-and folders in the publishers' own formats.`,
+and folders in the publishers' own formats. Or a folder that holds those of many
+sources, named for them or laid out as docs/feeds.md says; what no source takes
+is named.`,
 		Example: `  tidewaiter feed import --key 'p6x…=' all.tw
   tidewaiter feed import osv-npm=all.zip kev=known_exploited_vulnerabilities.json
-  tidewaiter feed import own=advisories/`,
+  tidewaiter feed import own=advisories/
+  tidewaiter feed import mirror/`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && !strings.Contains(args[0], "=") {
+				if st, err := os.Stat(args[0]); err == nil && st.IsDir() {
+					return a.importFolder(cmd, args[0], samples, force, asJSON)
+				}
 				return a.takeExport(cmd, args[0], keys, force, asJSON)
 			}
 			f, done, err := a.feeds(cmd.Context())
@@ -191,7 +212,39 @@ and folders in the publishers' own formats.`,
 	cmd.Flags().StringArrayVar(&keys, "key", nil, "public `key` whose signature counts, as feed key prints it where the export was made (repeatable)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	cmd.Flags().BoolVar(&force, "force", false, "take a feed that has shrunk, or an older export")
+	cmd.Flags().BoolVar(&samples, "samples", false, "of a folder: also take examples, for sources of which nothing better is there")
 	return cmd
+}
+
+// importFolder takes what a folder has for each source.
+func (a *app) importFolder(cmd *cobra.Command, dir string, samples, force, asJSON bool) error {
+	f, done, err := a.feeds(cmd.Context())
+	if err != nil {
+		return err
+	}
+	defer done()
+	parts, left, err := f.Folder(dir, samples)
+	if err != nil {
+		return err
+	}
+	if len(parts) == 0 {
+		return fmt.Errorf("%s holds nothing that a source could take: name files SOURCE.EXT, or use SOURCE=PATH; feed list shows the sources", dir)
+	}
+	from := map[string]string{}
+	var names []string
+	examples := map[string]bool{}
+	for _, p := range parts {
+		names, from[p.Source], examples[p.Source] = append(names, p.Source), p.Path, p.Examples
+	}
+	err = a.refreshEach(cmd.Context(), f, names, from, examples, engine.RefreshOptions{Force: force}, asJSON)
+	if len(left) > 0 {
+		fmt.Fprintf(a.err, "left in %s: %s: no source takes it", dir, strings.Join(left, ", "))
+		if !samples {
+			fmt.Fprint(a.err, ", or only examples are there (--samples)")
+		}
+		fmt.Fprintln(a.err)
+	}
+	return err
 }
 
 func (a *app) feedDiffCommand() *cobra.Command {

@@ -219,6 +219,9 @@ func (o *opener) folder(root string) error {
 		if e.IsDir() && strings.HasPrefix(e.Name(), ".") && rel != "." {
 			return fs.SkipDir // .git and its like
 		}
+		if e.IsDir() && rel != "." && (e.Name() == "sample" || e.Name() == "samples") {
+			return fs.SkipDir // examples, some broken on purpose, beside the real thing
+		}
 		if !e.Type().IsRegular() {
 			return nil
 		}
