@@ -81,7 +81,10 @@ const (
 	Together          // keep it until the layer ends; for small files that need each other
 )
 
-// MaxText bounds a text or metadata file (JSON, XML, lock file, package
-// database in text form) that an analyzer reads whole: 64 MiB. Larger files
-// are a Problem.
-const MaxText = 64 << 20
+// Limits in bytes on files of text that an analyzer reads; larger ones are a
+// Problem. The lock file of a large monorepo has 10 to 20 MB.
+const (
+	MaxText   = 32 << 20  // one that is held whole (YAML, TOML, XML, package databases in text form)
+	MaxStream = 128 << 20 // one that is gone through without holding it: see [File.JSON]
+	MaxValue  = 1 << 20   // a single value of JSON that is taken whole
+)

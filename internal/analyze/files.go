@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // File is a wanted file: its entry and its content, in memory or spooled. It
@@ -22,7 +23,13 @@ type File struct {
 	io.ReaderAt
 	data []byte // nil when spooled
 	free func() // gives back memory or disk; nil when there is nothing to give
+
+	whole func() // waits until no other large file is held whole; nil: no waiting
 }
+
+// largeText is the size of a file from which reading it whole, and what is
+// made of it, is done one file at a time.
+const largeText = 1 << 20
 
 // release gives back what the walk reserved for the file.
 func (f *File) release() {
@@ -65,6 +72,7 @@ func (f *File) ReadAll(limit int64) ([]byte, error) {
 	if f.Size > limit {
 		return nil, &TooLargeError{f.Path, f.Size, limit}
 	}
+	f.Exclusive()
 	if f.data != nil {
 		return f.data, nil
 	}
@@ -73,6 +81,26 @@ func (f *File) ReadAll(limit int64) ([]byte, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// Exclusive waits until no analyzer works on another large file, if this one
+// is large, and holds them up until Analyze returns. ReadAll and JSON do it by
+// themselves.
+func (f *File) Exclusive() {
+	if f.Size > largeText && f.whole != nil {
+		f.whole()
+	}
+}
+
+// JSON goes through a file of JSON without holding it; a file of more than
+// [MaxStream] bytes is a [TooLargeError]. Single values are taken up to
+// [MaxValue].
+func (f *File) JSON() (*jsontext.Reader, error) {
+	if f.Size > MaxStream {
+		return nil, &TooLargeError{f.Path, f.Size, MaxStream}
+	}
+	f.Exclusive()
+	return jsontext.New(f.Reader(), MaxValue), nil
 }
 
 // Each yields every file of files, in order of path. It accepts any fs.FS

@@ -23,6 +23,8 @@ type runner struct {
 	cut      []int // facts beyond Limits.Facts
 	learned  [][]span
 	total    int // facts of all analyzers
+	facts    *budget
+	holds    bool // the pool's token for large files
 
 	// replaced is the file table where some entries of the layer replace
 	// earlier ones, else nil. It is set before the queue is closed.
@@ -75,6 +77,10 @@ func (s *Set) newRunner(ctx context.Context, stop context.CancelCauseFunc) *runn
 		dropped:  make([]int, len(s.Analyzers)),
 		cut:      make([]int, len(s.Analyzers)),
 		learned:  make([][]span, len(s.Analyzers)),
+		facts:    s.facts,
+	}
+	if r.facts == nil {
+		r.facts = new(budget)
 	}
 	for i, a := range s.Analyzers {
 		r.records[i] = newRecord(a)
@@ -91,6 +97,7 @@ func (r *runner) run() {
 				continue
 			}
 			before := countsOf(&r.records[i])
+			j.file.whole = r.waitWhole
 			r.analyze(i, &FileSet{files: []*File{j.file}}, j.file.Path)
 			if after := countsOf(&r.records[i]); after != before {
 				r.learned[i] = append(r.learned[i], span{j.file.Path, [8]byte(j.sum[:8]), after})
@@ -109,6 +116,7 @@ func (r *runner) run() {
 				list := make([]*File, len(files))
 				for k := range files {
 					list[k] = files[k].File
+					list[k].whole = r.waitWhole
 				}
 				r.analyze(i, NewFileSet(list...), "")
 			}
@@ -147,14 +155,21 @@ func (r *runner) tellCut(i int, rec *inventory.Record) {
 // costs that analyzer's result for that file, visibly, not the scan.
 func (r *runner) analyze(i int, files fs.FS, path string) {
 	rec := &r.records[i]
-	before := countsOf(rec).sum()
+	before, problems := countsOf(rec), len(rec.Problems)
 	defer func() {
+		if r.holds {
+			r.holds = false
+			<-r.set.pool().whole
+		}
 		if p := recover(); p != nil {
 			rec.Problems = append(rec.Problems, inventory.Problem{Analyzer: rec.Analyzer, Path: path,
 				Message: fmt.Sprintf("analyzer stopped on an internal error: %v", p)})
 		}
 		r.cut[i] += bound(rec, r.limits.Facts)
-		if r.total += countsOf(rec).sum() - before; r.total > 2*r.limits.Facts {
+		if err := r.set.learn(r.facts, since(rec, before, problems).Weight(), path); err != nil {
+			r.stop(err)
+		}
+		if r.total += countsOf(rec).sum() - before.sum(); r.total > 2*r.limits.Facts {
 			r.stop(&LimitError{Limit: "facts of all analyzers", Value: int64(2 * r.limits.Facts), Path: path})
 		}
 	}()
@@ -173,6 +188,32 @@ func needsLayer(a Analyzer) bool {
 	l, ok := a.(LayerAnalyzer)
 	return ok && l.NeedsLayer()
 }
+
+// waitWhole takes the token for large files, which analyze gives back.
+func (r *runner) waitWhole() {
+	if r.holds {
+		return
+	}
+	select {
+	case r.set.pool().whole <- struct{}{}:
+		r.holds = true
+	case <-r.ctx.Done():
+	}
+}
+
+// since is what was added to a record.
+func since(r *inventory.Record, before counts, problems int) *inventory.Record {
+	n := &inventory.Record{Problems: r.Problems[min(problems, len(r.Problems)):]}
+	setSince(&n.Packages, r.Packages, before[0])
+	setSince(&n.Owned, r.Owned, before[1])
+	setSince(&n.Distros, r.Distros, before[2])
+	setSince(&n.Licenses, r.Licenses, before[3])
+	setSince(&n.Binaries, r.Binaries, before[4])
+	setSince(&n.Facts, r.Facts, before[5])
+	return n
+}
+
+func setSince[T any](to *[]T, list []T, n uint32) { *to = list[min(int(n), len(list)):] }
 
 // bound cuts every list of a record to a length and returns how much it cut.
 func bound(r *inventory.Record, most int) int {

@@ -77,7 +77,7 @@ func TestReplacedEntriesTakeTheirFactsAlong(t *testing.T) {
 		if d := cmp.Diff(map[string]bool{"stays.p=stays0": true, "twice.p=new0": true, "same.p=same0": true, "back.p=10": true}, got); d != "" {
 			t.Errorf("%v: packages (-want +got):\n%s", how, d)
 		}
-		if n := s.held.used.Load(); n != 0 {
+		if n := s.pool().held.used.Load(); n != 0 {
 			t.Errorf("%d bytes were not given back", n)
 		}
 	}

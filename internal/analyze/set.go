@@ -25,9 +25,38 @@ type Set struct {
 	Known []inventory.Record
 
 	once  sync.Once
+	files *pool   // shared with the sets made of this one
+	facts *budget // of the layers of one image; nil: of each layer by itself
+}
+
+// pool bounds what the wanted files of all layers take together.
+type pool struct {
 	alone *semaphore.Weighted // memory of files that wait for their analysis
 	held  budget              // memory of files that are kept until their layer ends
 	disk  budget
+	whole chan struct{} // taken by the one that reads a large file whole
+}
+
+// ForImage returns a Set for the layers of one image, which shares the memory
+// of files with s and bounds the memory of all facts of that image.
+func (s *Set) ForImage() *Set {
+	return &Set{Analyzers: s.Analyzers, Limits: s.Limits, files: s.pool(), facts: new(budget)}
+}
+
+// Known counts a layer that was not read again as one of this image.
+func (s *Set) Known(l *inventory.Layer) error {
+	if s.facts == nil {
+		return nil
+	}
+	return s.learn(s.facts, l.Weight(), "")
+}
+
+// learn notes that facts take n more bytes.
+func (s *Set) learn(facts *budget, n int64, path string) error {
+	if most := s.limits().FactMemory; !facts.take(n, most) {
+		return &LimitError{Limit: "fact-memory", Value: most, Path: path}
+	}
+	return nil
 }
 
 // Limits bound what reading one layer may take. Zero fields take the default.
@@ -44,6 +73,7 @@ type Limits struct {
 	WantedFile int64  // a larger wanted file is a Problem, unread; default 4 GiB
 	Sparse     int64  // bytes of all sparse files of one layer, holes included; a file beyond is a Problem, unread; default 16 GiB
 	Facts      int    // packages, licences, binaries … learned of one layer by one analyzer; what is beyond is a Problem, more than twice this by all of them an error; default 100,000
+	FactMemory int64  // bytes of memory of all facts and problems of one image; beyond is an error; default 64 MiB
 	Problems   int    // kept per analyzer and layer; the rest is counted; default 1,000
 }
 
@@ -59,6 +89,7 @@ func (l Limits) withDefaults() Limits {
 	l.WantedFile = cmp.Or(l.WantedFile, 4<<30)
 	l.Sparse = cmp.Or(l.Sparse, 16<<30)
 	l.Facts = cmp.Or(l.Facts, 100_000)
+	l.FactMemory = cmp.Or(l.FactMemory, 64<<20)
 	l.Problems = cmp.Or(l.Problems, 1000)
 	return l
 }
@@ -94,10 +125,6 @@ func KeyOf(a Analyzer) Key {
 	return k
 }
 
-// MaxFacts is how much all layers of one image together may make known; a
-// base layer's package database is read again in every layer that changes it.
-func (s *Set) MaxFacts() int { return 6 * s.limits().Facts }
-
 // Keys returns the keys of all analyzers, sorted.
 func (s *Set) Keys() []Key {
 	var keys []Key
@@ -123,7 +150,7 @@ func (s *Set) Fingerprint() string {
 // or nil, with empty records of those that want nothing of the layer, as its
 // file table shows: these need no reading.
 func (s *Set) Missing(files *inventory.Table, have map[Key]bool) (*Set, []inventory.Record) {
-	missing := &Set{Limits: s.Limits}
+	missing := &Set{Limits: s.Limits, files: s.pool(), facts: s.facts}
 	for _, a := range s.Analyzers {
 		if !have[KeyOf(a)] {
 			missing.Analyzers = append(missing.Analyzers, a)
@@ -167,7 +194,11 @@ func newRecord(a Analyzer) inventory.Record {
 
 func (s *Set) limits() Limits { return s.Limits.withDefaults() }
 
-func (s *Set) memory() *semaphore.Weighted {
-	s.once.Do(func() { s.alone = semaphore.NewWeighted(s.limits().Memory) })
-	return s.alone
+func (s *Set) pool() *pool {
+	s.once.Do(func() {
+		if s.files == nil {
+			s.files = &pool{alone: semaphore.NewWeighted(s.limits().Memory), whole: make(chan struct{}, 1)}
+		}
+	})
+	return s.files
 }

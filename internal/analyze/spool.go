@@ -30,7 +30,7 @@ var errScratch = errors.New("scratch space is used up")
 // in temporary files without a name, which are gone with the process whatever
 // happens. Small files that do not fit share one of these.
 type keeper struct {
-	set    *Set
+	pool   *pool
 	limits Limits
 	buf    []byte
 
@@ -43,20 +43,20 @@ type keeper struct {
 func (k *keeper) keep(ctx context.Context, e Entry, content io.Reader, sum io.Writer, together bool) (*File, error) {
 	small := e.Size <= k.limits.MemoryFile
 	if small && !together {
-		if err := k.set.memory().Acquire(ctx, e.Size); err != nil {
+		if err := k.pool.alone.Acquire(ctx, e.Size); err != nil {
 			return nil, err
 		}
-		return k.inMemory(e, content, sum, func() { k.set.memory().Release(e.Size) })
+		return k.inMemory(e, content, sum, func() { k.pool.alone.Release(e.Size) })
 	}
-	if small && k.set.held.take(e.Size, k.limits.Held) {
-		return k.inMemory(e, content, sum, func() { k.set.held.give(e.Size) })
+	if small && k.pool.held.take(e.Size, k.limits.Held) {
+		return k.inMemory(e, content, sum, func() { k.pool.held.give(e.Size) })
 	}
-	if !k.set.disk.take(e.Size, k.limits.Scratch) {
+	if !k.pool.disk.take(e.Size, k.limits.Scratch) {
 		return nil, errScratch
 	}
 	f, err := k.onDisk(e, content, sum, small)
 	if err != nil {
-		k.set.disk.give(e.Size)
+		k.pool.disk.give(e.Size)
 		return nil, fmt.Errorf("spooling: %w", err)
 	}
 	return f, nil
@@ -86,7 +86,7 @@ func (k *keeper) onDisk(e Entry, content io.Reader, sum io.Writer, small bool) (
 		}
 		return &File{Entry: e, ReaderAt: tmp, free: func() {
 			tmp.Close()
-			k.set.disk.give(e.Size)
+			k.pool.disk.give(e.Size)
 		}}, nil
 	}
 	if k.shared == nil {
@@ -101,7 +101,7 @@ func (k *keeper) onDisk(e Entry, content io.Reader, sum io.Writer, small bool) (
 	}
 	at := k.end
 	k.end += e.Size
-	return &File{Entry: e, ReaderAt: io.NewSectionReader(k.shared, at, e.Size), free: func() { k.set.disk.give(e.Size) }}, nil
+	return &File{Entry: e, ReaderAt: io.NewSectionReader(k.shared, at, e.Size), free: func() { k.pool.disk.give(e.Size) }}, nil
 }
 
 func (k *keeper) copy(to io.Writer, content io.Reader, sum io.Writer, size int64) error {

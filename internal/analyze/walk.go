@@ -29,7 +29,7 @@ func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &walk{limits: s.limits(), ctx: ctx, sum: sha256.New(), head: make([]byte, SniffLen), buf: make([]byte, 256<<10)}
-	w.keeper = keeper{set: s, limits: w.limits, buf: w.buf}
+	w.keeper = keeper{pool: s.pool(), limits: w.limits, buf: w.buf}
 	defer w.keeper.close()
 	w.run = s.newRunner(ctx, stop)
 	err := w.tar(r)

@@ -216,10 +216,10 @@ func TestAnalyzersGetWhatTheyWant(t *testing.T) {
 			if together != 1 {
 				t.Errorf("the together analyzer ran %d times", together)
 			}
-			if u := s.held.used.Load() + s.disk.used.Load(); u != 0 {
+			if u := s.pool().held.used.Load() + s.pool().disk.used.Load(); u != 0 {
 				t.Errorf("%d bytes were not given back", u)
 			}
-			if !s.memory().TryAcquire(s.limits().Memory) {
+			if !s.pool().alone.TryAcquire(s.limits().Memory) {
 				t.Error("memory was not given back")
 			}
 		})

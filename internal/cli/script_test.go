@@ -14,7 +14,11 @@ import (
 func TestMain(m *testing.M) {
 	pluginhost.Launch()
 	testscript.Main(m, map[string]func(){
-		"tidewaiter": func() { os.Exit(Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"tidewaiter": func() {
+			code := Main(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+			tellPeak()
+			os.Exit(code)
+		},
 	})
 }
 

@@ -89,6 +89,7 @@ func limits() []limit {
 		{"scratch", "bytes on disk for larger wanted files", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Scratch = n }},
 		{"wanted-file", "bytes of a file that is still analyzed", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.WantedFile = n }},
 		{"facts", "packages, licences, binaries one analyzer learns of a layer", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Facts = int(n) }},
+		{"fact-memory", "bytes of memory of all that is learned of an image", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.FactMemory = n }},
 		{"sparse", "bytes of the sparse files of a layer, holes included", func(_ *sourceFlags, l *analyze.Limits, n int64) { l.Sparse = n }},
 		{"secret-search-file", "bytes of a file up to which --secret-search looks into it", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.search.given.secrets.size = n }},
 		{"content-search-file", "bytes of a file up to which --content-search looks into it", func(s *sourceFlags, _ *analyze.Limits, n int64) { s.search.given.contents.size = n }},

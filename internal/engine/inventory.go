@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -116,7 +115,7 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 	group.SetLimit(parallel)
 	var first sync.Map // DiffID to the index of the layer that is read
 	again := map[int]int{}
-	var facts atomic.Int64
+	set := e.Set.ForImage()
 	for _, l := range order {
 		if l.DiffID != "" {
 			if i, loaded := first.LoadOrStore(l.DiffID, l.Index); loaded {
@@ -127,11 +126,8 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 		group.Go(func() error {
 			var err error
 			var known bool
-			layers[l.Index], known, err = e.readLayer(ctx, l)
+			layers[l.Index], known, err = e.readLayer(ctx, set, l)
 			o.report(Progress{Layer: l.Index, Done: true, Known: known})
-			if n := layers[l.Index].Facts(); err == nil && facts.Add(int64(n)) > int64(e.Set.MaxFacts()) {
-				return fmt.Errorf("the image breaks the limit \"facts of all layers\" of %d", e.Set.MaxFacts())
-			}
 			if err != nil {
 				if strings.Contains(err.Error(), l.String()) {
 					return err // the stream has named it
@@ -162,8 +158,7 @@ func (e *Engine) readLayers(ctx context.Context, src *image.Image, o InventoryOp
 // readLayer returns one layer: as it is remembered, or read from its first
 // byte to its last and then remembered. A cache that does not work is no
 // reason to fail: it is logged.
-func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Layer, bool, error) {
-	set := e.Set
+func (e *Engine) readLayer(ctx context.Context, set *analyze.Set, src *image.Layer) (inventory.Layer, bool, error) {
 	var known inventory.Layer
 	diffID := inventory.Digest(src.DiffID)
 	if e.Layers != nil && diffID != "" {
@@ -174,7 +169,10 @@ func (e *Engine) readLayer(ctx context.Context, src *image.Layer) (inventory.Lay
 		case err != nil:
 			e.Log.Warn("layer cache: look-up failed, reading the layer", "layer", diffID, "error", err)
 		case ok:
-			missing, empty := e.Set.Missing(l.Files, have)
+			if err := set.Known(&l); err != nil {
+				return known, false, err
+			}
+			missing, empty := set.Missing(l.Files, have)
 			l.Records = append(l.Records, empty...)
 			if missing == nil {
 				if len(empty) > 0 {

@@ -21,15 +21,6 @@ type Layer struct {
 	Records []Record // ordered by Analyzer; one each
 }
 
-// Facts counts what is known of the layer besides its files.
-func (l *Layer) Facts() (n int) {
-	for i := range l.Records {
-		r := &l.Records[i]
-		n += len(r.Packages) + len(r.Owned) + len(r.Distros) + len(r.Licenses) + len(r.Binaries) + len(r.Facts)
-	}
-	return n
-}
-
 // Record is everything one analyzer learned from one layer. Analyzers append
 // to it; paths are those of [File.Path]. It is kept under (DiffID, Analyzer,
 // Version, Config) and never changed afterwards.

@@ -6,7 +6,6 @@ package conan
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -180,12 +179,8 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var data []byte
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			err = readLock(f.Path, data, out)
+			err = readLock(f, out)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "reading conan.lock: %w", err)
@@ -201,64 +196,80 @@ type node struct {
 	Context string `json:"context"`
 }
 
-func readLock(file string, data []byte, out *inventory.Record) error {
-	var doc struct {
-		Graph struct {
-			Nodes map[string]node `json:"nodes"`
-		} `json:"graph_lock"` // Conan 1
-		Requires       []string `json:"requires"`
-		BuildRequires  []string `json:"build_requires"`
-		PythonRequires []string `json:"python_requires"`
-		ConfigRequires []string `json:"config_requires"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+func readLock(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
 		return err
 	}
-	n := len(doc.Graph.Nodes) + len(doc.Requires) + len(doc.BuildRequires) + len(doc.PythonRequires) + len(doc.ConfigRequires)
-	if n > maxPackages {
-		return fmt.Errorf("more than the limit of %d packages", maxPackages)
-	}
-	skipped := 0
-	add := func(s, scope string) {
-		r, ok := parse(s)
+	n, skipped := 0, 0
+	add := func(s, scope string) error {
+		if n++; n > maxPackages {
+			return fmt.Errorf("more than the limit of %d packages", maxPackages)
+		}
+		ref, ok := parse(s)
 		if !ok {
 			skipped++
-			return
+			return nil
 		}
-		p := r.pkg()
-		p.State, p.Scope, p.Path, p.Technique = inventory.Declared, scope, file, inventory.TechLockFile
+		p := ref.pkg()
+		p.State, p.Scope, p.Path, p.Technique = inventory.Declared, scope, f.Path, inventory.TechLockFile
 		out.Packages = append(out.Packages, p)
+		return nil
 	}
-	keys := make([]string, 0, len(doc.Graph.Nodes))
-	for k := range doc.Graph.Nodes {
-		keys = append(keys, k)
+	list := func(scope string) error {
+		return r.Elements(func() error {
+			s, err := r.String()
+			if err != nil {
+				return err
+			}
+			return add(s, scope)
+		})
 	}
-	slices.Sort(keys)
-	for _, k := range keys {
-		e := doc.Graph.Nodes[k]
-		ref := e.Ref
-		if ref == "" {
-			ref = e.Pref
+	err = r.Members(func(key string) error {
+		switch key {
+		case "graph_lock": // Conan 1
+			return r.Members(func(key string) error {
+				if key != "nodes" {
+					return nil
+				}
+				return r.Members(func(string) error {
+					var e node
+					if err := r.Decode(&e); err != nil {
+						return err
+					}
+					if ref, scope := e.reference(); ref != "" {
+						return add(ref, scope)
+					}
+					return nil
+				})
+			})
+		case "requires":
+			return list("")
+		case "build_requires", "python_requires", "config_requires":
+			return list("build")
 		}
-		if e.Path != "" || ref == "" || strings.HasPrefix(ref, "conanfile") { // the project itself
-			continue
-		}
-		scope := ""
-		if e.Context == "build" {
-			scope = "build"
-		}
-		add(ref, scope)
+		return nil
+	})
+	if err == nil {
+		err = r.End()
 	}
-	for _, s := range doc.Requires {
-		add(s, "")
+	if err == nil && skipped > 0 {
+		err = fmt.Errorf("%d references without a valid name and version", skipped)
 	}
-	for _, list := range [...][]string{doc.BuildRequires, doc.PythonRequires, doc.ConfigRequires} {
-		for _, s := range list {
-			add(s, "build")
-		}
+	return err
+}
+
+// reference returns what a node stands for, "" for the project itself.
+func (e *node) reference() (ref, scope string) {
+	ref = e.Ref
+	if ref == "" {
+		ref = e.Pref
 	}
-	if skipped > 0 {
-		return fmt.Errorf("%d references without a valid name and version", skipped)
+	if e.Path != "" || strings.HasPrefix(ref, "conanfile") {
+		return "", ""
 	}
-	return nil
+	if e.Context == "build" {
+		scope = "build"
+	}
+	return ref, scope
 }

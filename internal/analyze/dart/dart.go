@@ -55,7 +55,11 @@ func cached(dir string) (server, name, version string) {
 
 // Analyze implements [analyze.Analyzer].
 func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) error {
-	return each(ctx, files, out, func(f *analyze.File, data []byte) error {
+	return each(ctx, files, out, func(f *analyze.File) error {
+		data, err := f.ReadAll(maxPubspec)
+		if err != nil {
+			return err
+		}
 		dir := strings.TrimSuffix(f.Path, "/pubspec.yaml")
 		server, name, version := cached(dir)
 		if name == "" {
@@ -101,17 +105,13 @@ func setServer(p *inventory.Package, server string) {
 	p.Qualifiers = map[string]string{"repository_url": analyze.Clip(server, 1024)}
 }
 
-func each(ctx context.Context, files fs.FS, out *inventory.Record, read func(f *analyze.File, data []byte) error) error {
+func each(ctx context.Context, files fs.FS, out *inventory.Record, read func(f *analyze.File) error) error {
 	for f, err := range analyze.Each(files) {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var data []byte
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			err = read(f, data)
+			err = read(f)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "reading %s: %w", f.Path[strings.LastIndexByte(f.Path, '/')+1:], err)
@@ -137,7 +137,9 @@ func pair(s string) (key, value string, ok bool) {
 	return strings.Trim(key, `"'`), value, true
 }
 
-// maxPackages bounds the packages of one lock file.
-const maxPackages = 100_000
+const (
+	maxPackages = 100_000 // of one lock file
+	maxPubspec  = 4 << 20 // bytes of a pubspec.yaml
+)
 
 var errPackages = fmt.Errorf("more than the limit of %d packages", maxPackages)

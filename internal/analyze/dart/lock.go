@@ -3,7 +3,6 @@ package dart
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"strings"
@@ -41,9 +40,13 @@ func (Lock) Wants(e analyze.Entry) analyze.Interest {
 
 // Analyze implements [analyze.Analyzer].
 func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) error {
-	return each(ctx, files, out, func(f *analyze.File, data []byte) error {
+	return each(ctx, files, out, func(f *analyze.File) error {
 		if strings.HasSuffix(f.Path, ".json") {
-			return readConfig(f.Path, data, out)
+			return readConfig(f, out)
+		}
+		data, err := f.ReadAll(analyze.MaxText)
+		if err != nil {
+			return err
 		}
 		return readLock(f.Path, data, out)
 	})
@@ -140,27 +143,39 @@ func (l *locked) add(file string, out *inventory.Record) {
 	out.Packages = append(out.Packages, p)
 }
 
-func readConfig(file string, data []byte, out *inventory.Record) error {
-	var doc struct {
-		Packages []struct {
-			Name    string `json:"name"`
-			RootURI string `json:"rootUri"`
-		} `json:"packages"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+func readConfig(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
 		return err
 	}
-	if len(doc.Packages) > maxPackages {
-		return errPackages
-	}
-	for _, e := range doc.Packages {
-		server, name, version := cached(strings.TrimSuffix(e.RootURI, "/"))
-		if name == "" || name != e.Name {
-			continue
+	n := 0
+	err = r.Members(func(key string) error {
+		if key != "packages" {
+			return nil
 		}
-		p := inventory.Package{Type: "pub", Name: name, Version: version, State: inventory.Declared, Path: file, Technique: inventory.TechMetadata}
-		setServer(&p, server)
-		out.Packages = append(out.Packages, p)
+		return r.Elements(func() error {
+			var e struct {
+				Name    string `json:"name"`
+				RootURI string `json:"rootUri"`
+			}
+			if err := r.Decode(&e); err != nil {
+				return err
+			}
+			if n++; n > maxPackages {
+				return errPackages
+			}
+			server, name, version := cached(strings.TrimSuffix(e.RootURI, "/"))
+			if name == "" || name != e.Name {
+				return nil
+			}
+			p := inventory.Package{Type: "pub", Name: name, Version: version, State: inventory.Declared, Path: f.Path, Technique: inventory.TechMetadata}
+			setServer(&p, server)
+			out.Packages = append(out.Packages, p)
+			return nil
+		})
+	})
+	if err != nil {
+		return err
 	}
-	return nil
+	return r.End()
 }

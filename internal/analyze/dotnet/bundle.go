@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"io"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
@@ -52,14 +53,10 @@ func bundle(f *analyze.File, out *inventory.Record) (done bool, err error) {
 	if depsLen == 0 {
 		return true, nil
 	}
-	if depsLen > analyze.MaxText {
-		return true, &analyze.TooLargeError{Path: f.Path + " (deps.json)", Size: depsLen, Limit: analyze.MaxText}
+	if depsAt < 0 || depsLen < 0 || depsAt > f.Size-depsLen {
+		return true, fmt.Errorf("single-file application: %w", errTruncated)
 	}
-	text, err := readAt(f, depsAt, depsLen)
-	if err != nil {
-		return true, fmt.Errorf("single-file application: %w", err)
-	}
-	return true, depsJSON(f.Path, "deps.json", text, out)
+	return true, depsJSON(f.Path, "deps.json", io.NewSectionReader(f, depsAt, depsLen), out)
 }
 
 // dataSection finds the section .data of an ELF file or a PE image.

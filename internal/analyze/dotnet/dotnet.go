@@ -5,20 +5,22 @@
 package dotnet
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // Analyzer reads .deps.json files, also that of a single-file application;
@@ -55,6 +57,7 @@ func (Analyzer) Wants(e analyze.Entry) analyze.Interest {
 
 const (
 	maxPackages  = 100_000
+	maxNames     = 1_000_000 // dependencies and files of all libraries of a deps.json
 	maxString    = 512
 	maxNuspec    = 1 << 20
 	sureAssembly = 0.7 // the name of an assembly is mostly that of its package
@@ -79,11 +82,7 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 func file(f *analyze.File, out *inventory.Record) error {
 	switch {
 	case strings.HasSuffix(f.Path, ".deps.json"):
-		data, err := f.ReadAll(analyze.MaxText)
-		if err != nil {
-			return err
-		}
-		return depsJSON(f.Path, "", data, out)
+		return depsJSON(f.Path, "", f.Reader(), out)
 	case strings.HasSuffix(f.Path, ".nuspec"):
 		data, err := f.ReadAll(maxNuspec)
 		if err != nil {
@@ -156,12 +155,6 @@ func policy(name string) bool {
 	return ok && rest != "" && rest[0] >= '0' && rest[0] <= '9'
 }
 
-type depsFile struct {
-	RuntimeTarget json.RawMessage                  `json:"runtimeTarget"`
-	Targets       map[string]map[string]depsTarget `json:"targets"`
-	Libraries     map[string]library               `json:"libraries"`
-}
-
 type depsTarget struct {
 	Dependencies   map[string]string          `json:"dependencies"`
 	Runtime        map[string]json.RawMessage `json:"runtime"`
@@ -173,87 +166,180 @@ type depsTarget struct {
 type library struct {
 	Type   string `json:"type"`
 	SHA512 string `json:"sha512"`
-	Path   string `json:"path"`
+
+	sum string // in hexadecimal
+}
+
+// keep shortens what is kept of a library.
+func (l *library) keep() {
+	l.sum = sha512(l.SHA512)
+	l.SHA512 = ""
+	if len(l.Type) > maxString {
+		l.Type = l.Type[:maxString]
+	}
 }
 
 // depsJSON reads a runtime configuration (dotnet/sdk,
-// documentation/specs/runtime-configuration-file.md).
-func depsJSON(p, inner string, data []byte, out *inventory.Record) error {
-	data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
-	if !bytes.Contains(data, []byte(`"libraries"`)) {
-		if json.Valid(data) {
+// documentation/specs/runtime-configuration-file.md). It goes through the text
+// once for each of its parts, whose order is free.
+func depsJSON(p, inner string, text *io.SectionReader, out *inventory.Record) error {
+	if text.Size() > analyze.MaxStream {
+		return &analyze.TooLargeError{Path: p, Size: text.Size(), Limit: analyze.MaxStream}
+	}
+	d := depsFile{path: p, inner: inner, libraries: map[string]library{}}
+	for _, part := range [...]func(*jsontext.Reader, string) error{d.head, d.library, d.target} {
+		r := jsontext.New(io.NewSectionReader(text, 0, text.Size()), analyze.MaxValue)
+		if r.Kind() == '[' && !d.is {
+			return r.Skip() // another tool's
+		}
+		err := r.Members(func(key string) error { return part(r, key) })
+		if err == nil {
+			err = r.End()
+		}
+		if err != nil {
+			return fmt.Errorf("deps.json: %w", err)
+		}
+		if !d.is {
 			return nil // other tools use the name, too
 		}
 	}
-	var d depsFile
-	if err := json.Unmarshal(data, &d); err != nil {
-		return fmt.Errorf("deps.json: %w", err)
-	}
-	var target map[string]depsTarget
-	var name struct {
-		Name string `json:"name"`
-	}
-	// a string in files of the first versions
-	if json.Unmarshal(d.RuntimeTarget, &name) != nil {
-		_ = json.Unmarshal(d.RuntimeTarget, &name.Name)
-	}
-	target = d.Targets[name.Name]
-	dir := path.Dir(p) + "/"
-	if dir == "./" {
-		dir = ""
-	}
-	keys := make([]string, 0, len(d.Libraries))
-	for k := range d.Libraries {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	if len(keys) > maxPackages {
+	d.rest()
+	out.Packages = append(out.Packages, d.packages...)
+	if d.more > 0 {
 		out.Problems = append(out.Problems, inventory.Problem{
 			Analyzer: out.Analyzer, Path: p, Limit: "libraries of a deps.json",
-			Message: fmt.Sprintf("%d libraries, of which %d are listed", len(keys), maxPackages),
+			Message: fmt.Sprintf("%d libraries, of which %d are listed", d.more+maxPackages, maxPackages),
 		})
-		keys = keys[:maxPackages]
 	}
-	bad := 0
-	for _, k := range keys {
-		id, version, ok := strings.Cut(k, "/")
-		if id == "" {
-			continue
-		}
-		id = strings.TrimPrefix(id, "runtimepack.")
-		if !ok || !validName(id) || !validVersion(version) {
-			bad++
-			continue
-		}
-		lib, t := d.Libraries[k], target[k]
-		pkg := inventory.Package{Type: "nuget", Name: id, Version: version, Path: p, Inner: inner, Technique: inventory.TechMetadata}
-		switch lib.Type {
-		case "package", "runtimepack", "":
-			if target != nil && len(t.Runtime)+len(t.Native)+len(t.Resources)+len(t.RuntimeTargets) == 0 {
-				pkg.State = inventory.Declared
-			}
-		default: // project, reference, referenceassembly …
-			pkg.Type = "generic"
-			setMeta(&pkg, "type", lib.Type)
-		}
-		if h := sha512(lib.SHA512); h != "" {
-			pkg.Hashes = map[string]string{"sha512": h}
-		}
-		for dep := range t.Dependencies {
-			if validName(dep) {
-				pkg.Depends = append(pkg.Depends, dep)
-			}
-		}
-		slices.Sort(pkg.Depends)
-		if inner == "" {
-			pkg.Files = inventory.NewFileList(assets(dir, t, sharedFramework(p) && len(t.Runtime) > 0))
-		}
-		out.Packages = append(out.Packages, pkg)
-	}
-	if bad > 0 {
-		return fmt.Errorf("%d libraries have no name and version", bad)
+	if d.bad > 0 {
+		return fmt.Errorf("%d libraries have no name and version", d.bad)
 	}
 	return nil
+}
+
+// depsFile is what is kept of a deps.json until all its parts are read.
+type depsFile struct {
+	path, inner string
+	is          bool               // it has libraries
+	targetName  string             // of what it runs on
+	libraries   map[string]library // those whose place in the target was not read yet
+	hasTarget   bool
+	packages    []inventory.Package
+	bad, more   int
+	names       int // of dependencies and files
+}
+
+func (d *depsFile) head(r *jsontext.Reader, key string) error {
+	switch key {
+	case "libraries":
+		d.is = true
+	case "runtimeTarget":
+		raw, err := r.Value()
+		if err != nil {
+			return err
+		}
+		var name struct {
+			Name string `json:"name"`
+		}
+		// a string in files of the first versions
+		if json.Unmarshal(raw, &name) != nil {
+			_ = json.Unmarshal(raw, &name.Name)
+		}
+		d.targetName = name.Name
+	}
+	return nil
+}
+
+func (d *depsFile) library(r *jsontext.Reader, key string) error {
+	if key != "libraries" {
+		return nil
+	}
+	return r.Members(func(key string) error {
+		if len(d.libraries) >= maxPackages {
+			d.more++
+			return nil
+		}
+		var l library
+		if err := r.Decode(&l); err != nil {
+			return err
+		}
+		if id, version, ok := strings.Cut(key, "/"); id == "" {
+			return nil
+		} else if !ok || !validName(strings.TrimPrefix(id, "runtimepack.")) || !validVersion(version) {
+			d.bad++
+			return nil
+		}
+		l.keep()
+		d.libraries[key] = l
+		return nil
+	})
+}
+
+func (d *depsFile) target(r *jsontext.Reader, key string) error {
+	if key != "targets" {
+		return nil
+	}
+	return r.Members(func(name string) error {
+		if name != d.targetName {
+			return nil
+		}
+		d.hasTarget = true
+		return r.Members(func(key string) error {
+			l, ok := d.libraries[key]
+			if !ok {
+				return nil
+			}
+			var t depsTarget
+			if err := r.Decode(&t); err != nil {
+				return err
+			}
+			if d.names += len(t.Dependencies) + len(t.Runtime) + len(t.Native) + len(t.Resources) + len(t.RuntimeTargets); d.names > maxNames {
+				return fmt.Errorf("more than the limit of %d dependencies and files", maxNames)
+			}
+			delete(d.libraries, key)
+			d.add(key, l, t)
+			return nil
+		})
+	})
+}
+
+// rest lists what has no place in the target, and orders the packages.
+func (d *depsFile) rest() {
+	for _, k := range slices.Sorted(maps.Keys(d.libraries)) {
+		d.add(k, d.libraries[k], depsTarget{})
+	}
+	slices.SortFunc(d.packages, func(a, b inventory.Package) int { return inventory.ComparePackages(&a, &b) })
+}
+
+func (d *depsFile) add(key string, l library, t depsTarget) {
+	id, version, _ := strings.Cut(key, "/")
+	pkg := inventory.Package{Type: "nuget", Name: strings.TrimPrefix(id, "runtimepack."), Version: version, Path: d.path, Inner: d.inner, Technique: inventory.TechMetadata}
+	switch l.Type {
+	case "package", "runtimepack", "":
+		if d.hasTarget && len(t.Runtime)+len(t.Native)+len(t.Resources)+len(t.RuntimeTargets) == 0 {
+			pkg.State = inventory.Declared
+		}
+	default: // project, reference, referenceassembly …
+		pkg.Type = "generic"
+		setMeta(&pkg, "type", l.Type)
+	}
+	if l.sum != "" {
+		pkg.Hashes = map[string]string{"sha512": l.sum}
+	}
+	for dep := range t.Dependencies {
+		if validName(dep) {
+			pkg.Depends = append(pkg.Depends, dep)
+		}
+	}
+	slices.Sort(pkg.Depends)
+	if d.inner == "" {
+		dir := path.Dir(d.path) + "/"
+		if dir == "./" {
+			dir = ""
+		}
+		pkg.Files = inventory.NewFileList(assets(dir, t, sharedFramework(d.path) && len(t.Runtime) > 0))
+	}
+	d.packages = append(d.packages, pkg)
 }
 
 // assets lists where publishing puts the files of a package: assemblies and

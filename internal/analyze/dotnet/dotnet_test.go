@@ -67,16 +67,16 @@ func TestDepsJSON(t *testing.T) {
 	got := analyzetest.RunFile(t, Analyzer{}, "app/App.deps.json", []byte("\xef\xbb\xbf"+appDeps))
 	want := `generic App 1.2.0  needs [Newtonsoft.Json Sqlite] owns [app/App.dll]
 generic Lib 1.0.0  owns [app/Lib.dll]
+nuget Microsoft.NETCore.App.Runtime.linux-x64 8.0.1  owns [app/System.Runtime.dll app/libcoreclr.so]
 nuget Newtonsoft.Json 13.0.1  owns [app/Newtonsoft.Json.dll app/de/Newtonsoft.Json.resources.dll]
 nuget Sqlite 1.0.0  owns [app/libsqlite.so app/runtimes/linux-x64/native/libsqlite.so]
 nuget System.Runtime 4.3.0 declared needs [Newtonsoft.Json]
-nuget Microsoft.NETCore.App.Runtime.linux-x64 8.0.1  owns [app/System.Runtime.dll app/libcoreclr.so]
 `
 	if d := cmp.Diff(want, brief(got.Packages)); d != "" || len(got.Problems) > 0 {
 		t.Errorf("(-want +got):\n%s%v", d, got.Problems)
 	}
 	// base64 -d | xxd -p of the recorded hash
-	if h := got.Packages[2].Hashes["sha512"]; !strings.HasPrefix(h, "a693c5a4172fc5db1f5289cd72f2132aa2e5") || len(h) != 128 {
+	if h := got.Packages[3].Hashes["sha512"]; !strings.HasPrefix(h, "a693c5a4172fc5db1f5289cd72f2132aa2e5") || len(h) != 128 {
 		t.Errorf("sha512 = %q", h)
 	}
 }
@@ -317,7 +317,7 @@ func TestBundle(t *testing.T) {
 	if len(got.Packages) != 6 || len(got.Problems) > 0 {
 		t.Fatalf("%+v", got)
 	}
-	if p := got.Packages[2]; p.Name != "Newtonsoft.Json" || p.Inner != "deps.json" || p.Path != "app/App" || p.Files.Len() > 0 {
+	if p := got.Packages[3]; p.Name != "Newtonsoft.Json" || p.Inner != "deps.json" || p.Path != "app/App" || p.Files.Len() > 0 {
 		t.Errorf("%+v", p)
 	}
 	data := makeBundle(appDeps)

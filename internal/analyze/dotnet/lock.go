@@ -3,11 +3,10 @@ package dotnet
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"io/fs"
-	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -43,19 +42,17 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var data []byte
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			data = bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))
 			switch path.Base(f.Path) {
 			case "packages.lock.json":
-				err = lockJSON(f.Path, data, out)
+				err = lockJSON(f, out)
 			case "project.assets.json":
-				err = assetsJSON(f.Path, data, out)
+				err = assetsJSON(f, out)
 			default:
-				err = packagesConfig(f.Path, data, out)
+				var data []byte
+				if data, err = f.ReadAll(analyze.MaxText); err == nil {
+					err = packagesConfig(f.Path, bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), out)
+				}
 			}
 		}
 		if err != nil {
@@ -65,92 +62,156 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 	return nil
 }
 
-// declare lists a package once per file; several target frameworks may name it.
-func declare(seen map[string]bool, p, id, version, scope string, depends []string, out *inventory.Record) (ok bool) {
+// declarer lists a package once per file; several target frameworks may name
+// it.
+type declarer struct {
+	seen  map[string]bool
+	names int // of dependencies
+	bad   int // entries without a name and version
+}
+
+func (d *declarer) add(p, id, version, scope string, depends []string, out *inventory.Record) error {
 	if !validName(id) || !validVersion(version) {
-		return false
+		d.bad++
+		return nil
 	}
 	k := strings.ToLower(id) + "/" + version
-	if seen[k] || len(seen) >= maxPackages {
-		return true
+	if d.seen[k] {
+		return nil
 	}
-	seen[k] = true
+	if len(d.seen) >= maxPackages {
+		return fmt.Errorf("more than the limit of %d packages", maxPackages)
+	}
+	if d.names += len(depends); d.names > maxNames {
+		return fmt.Errorf("more than the limit of %d dependencies", maxNames)
+	}
+	d.seen[k] = true
 	slices.Sort(depends)
 	out.Packages = append(out.Packages, inventory.Package{
 		Type: "nuget", Name: id, Version: version, Path: p, State: inventory.Declared, Scope: scope, Technique: inventory.TechLockFile, Depends: depends,
 	})
-	return true
+	return nil
 }
 
-func lockJSON(p string, data []byte, out *inventory.Record) error {
-	var l struct {
-		Dependencies map[string]map[string]struct {
-			Type         string            `json:"type"`
-			Resolved     string            `json:"resolved"`
-			Dependencies map[string]string `json:"dependencies"`
-		} `json:"dependencies"`
+func lockJSON(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &l); err != nil {
+	d := declarer{seen: map[string]bool{}}
+	err = r.Members(func(key string) error {
+		if key != "dependencies" {
+			return nil
+		}
+		return r.Members(func(string) error { // of a framework
+			return r.Members(func(id string) error {
+				var kind, resolved string
+				var depends []string
+				err := r.Members(func(key string) (err error) {
+					switch key {
+					case "type":
+						return r.Decode(&kind)
+					case "resolved":
+						return r.Decode(&resolved)
+					case "dependencies":
+						depends, err = r.Keys(maxNames)
+					}
+					return err
+				})
+				if err != nil || strings.EqualFold(kind, "Project") {
+					return err
+				}
+				return d.add(f.Path, id, resolved, "", depends, out)
+			})
+		})
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
 		return fmt.Errorf("packages.lock.json: %w", err)
 	}
-	seen, bad := map[string]bool{}, 0
-	for _, framework := range slices.Sorted(maps.Keys(l.Dependencies)) {
-		for _, id := range slices.Sorted(maps.Keys(l.Dependencies[framework])) {
-			d := l.Dependencies[framework][id]
-			if strings.EqualFold(d.Type, "Project") {
-				continue
-			}
-			if !declare(seen, p, id, d.Resolved, "", slices.Collect(maps.Keys(d.Dependencies)), out) {
-				bad++
-			}
-		}
-	}
-	return broken(bad)
+	return broken(d.bad)
 }
 
-func assetsJSON(p string, data []byte, out *inventory.Record) error {
-	var l struct {
-		Libraries map[string]library `json:"libraries"`
+func assetsJSON(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &l); err != nil {
+	d := declarer{seen: map[string]bool{}}
+	err = r.Members(func(key string) error {
+		if key != "libraries" {
+			return nil
+		}
+		return r.Members(func(key string) error {
+			kind := ""
+			err := r.Members(func(key string) error {
+				if key == "type" {
+					return r.Decode(&kind)
+				}
+				return nil
+			})
+			if err != nil || kind != "package" {
+				return err
+			}
+			id, version, _ := strings.Cut(key, "/")
+			return d.add(f.Path, id, version, "", nil, out)
+		})
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
 		return fmt.Errorf("project.assets.json: %w", err)
 	}
-	seen, bad := map[string]bool{}, 0
-	for _, k := range slices.Sorted(maps.Keys(l.Libraries)) {
-		if l.Libraries[k].Type != "package" {
-			continue
-		}
-		id, version, _ := strings.Cut(k, "/")
-		if !declare(seen, p, id, version, "", nil, out) {
-			bad++
-		}
-	}
-	return broken(bad)
+	return broken(d.bad)
 }
 
 func packagesConfig(p string, data []byte, out *inventory.Record) error {
-	var l struct {
-		XMLName  xml.Name `xml:"packages"`
-		Packages []struct {
-			ID      string `xml:"id,attr"`
-			Version string `xml:"version,attr"`
-			Dev     string `xml:"developmentDependency,attr"`
-		} `xml:"package"`
-	}
-	if err := xml.Unmarshal(data, &l); err != nil {
-		return fmt.Errorf("packages.config: %w", err)
-	}
-	seen, bad := map[string]bool{}, 0
-	for _, d := range l.Packages {
-		scope := ""
-		if strings.EqualFold(d.Dev, "true") {
-			scope = "dev"
+	dec := xml.NewDecoder(bytes.NewReader(data))
+	d := declarer{seen: map[string]bool{}}
+	depth, root := 0, false
+	for {
+		t, err := dec.RawToken()
+		if err == io.EOF && depth == 0 && root {
+			return broken(d.bad)
 		}
-		if !declare(seen, p, d.ID, d.Version, scope, nil, out) {
-			bad++
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return fmt.Errorf("packages.config: %w", err)
+		}
+		switch t := t.(type) {
+		case xml.EndElement:
+			depth--
+		case xml.StartElement:
+			if depth == 0 && t.Name.Local != "packages" {
+				return fmt.Errorf("packages.config: it is <%.100s>", t.Name.Local)
+			}
+			depth, root = depth+1, true
+			if depth != 2 || t.Name.Local != "package" {
+				continue
+			}
+			var id, version, scope string
+			for _, a := range t.Attr {
+				switch a.Name.Local {
+				case "id":
+					id = a.Value
+				case "version":
+					version = a.Value
+				case "developmentDependency":
+					if strings.EqualFold(a.Value, "true") {
+						scope = "dev"
+					}
+				}
+			}
+			if err := d.add(p, id, version, scope, nil, out); err != nil {
+				return fmt.Errorf("packages.config: %w", err)
+			}
 		}
 	}
-	return broken(bad)
 }
 
 func broken(n int) error {

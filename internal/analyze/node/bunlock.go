@@ -1,64 +1,176 @@
 package node
 
 import (
-	"encoding/json"
+	"bytes"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // readBunBinaryLock says that Bun's old, binary lock is not read: its format
 // is Bun's own memory, undocumented.
-func readBunBinaryLock([]byte, *lock) error {
+func readBunBinaryLock(*analyze.File, *lock) error {
 	return errors.New("the binary lock of old versions of Bun is not read; bun.lock, its text form, is")
+}
+
+// Limits of bun.lock, besides those of all locks.
+const (
+	maxBunDepth = 16        // parents that a place has
+	maxNeeds    = 1_000_000 // names of dependencies of all packages together
+)
+
+// bunEntry is a package of bun.lock: what is listed, and all that it needs.
+type bunEntry struct {
+	locked
+	needs   []string
+	foreign bool // for other systems than Linux
+}
+
+// bunLock is what is kept of bun.lock until all is read.
+type bunLock struct {
+	roots   [3][]bunRoot // what workspaces need always, optionally, for development
+	entries map[string]*bunEntry
+	names   int
+}
+
+// bunRoot is what one workspace needs.
+type bunRoot struct {
+	place string
+	names []string
 }
 
 // readBunLock reads bun.lock: JSON with comments and trailing commas. Its
 // "packages" are lists by place ("name", or "parent/name" where one parent
 // needs another version): resolution first, then what else there is.
-func readBunLock(data []byte, l *lock) error {
-	var doc struct {
-		Workspaces map[string]map[string]json.RawMessage `json:"workspaces"`
-		Packages   map[string][]json.RawMessage          `json:"packages"`
+func readBunLock(f *analyze.File, l *lock) error {
+	if f.Size > analyze.MaxText {
+		return &analyze.TooLargeError{Path: f.Path, Size: f.Size, Limit: analyze.MaxText}
 	}
-	if err := json.Unmarshal(plainJSON(data), &doc); err != nil {
+	r := jsontext.New(newPlainReader(f.Reader()), analyze.MaxValue)
+	b := bunLock{entries: map[string]*bunEntry{}}
+	err := r.Members(func(key string) error {
+		switch key {
+		case "workspaces":
+			return r.Members(func(string) error { return b.workspace(r) })
+		case "packages":
+			return r.Members(func(place string) error { return b.entry(r, place) })
+		}
+		return nil
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
 		return fmt.Errorf("reading bun.lock: %w", err)
 	}
-	scopes := bunScopes(doc.Workspaces, doc.Packages)
-	for _, place := range sortedKeys(doc.Packages) {
-		fields := doc.Packages[place]
-		if len(fields) == 0 {
-			continue
+	scopes := b.scopes()
+	for _, place := range sortedKeys(b.entries) {
+		e := b.entries[place]
+		e.scope = scopes[place]
+		if e.scope == "" && e.foreign {
+			e.scope = "optional"
 		}
-		name, version := splitSpec(text(fields[0]))
-		e := locked{name: name, version: version, scope: scopes[place]}
-		for _, f := range fields[1:] {
-			if s := text(f); strings.HasPrefix(s, "sha") {
-				e.hashes = integrity(s)
-			} else if len(f) > 0 && f[0] == '{' {
-				var info map[string]json.RawMessage
-				if json.Unmarshal(f, &info) == nil {
-					e.depends = append(keys(info["dependencies"]), keys(info["optionalDependencies"])...)
-					if os := string(info["os"]); e.scope == "" && os != "" && !strings.Contains(os, "linux") && !strings.Contains(os, "none") {
-						e.scope = "optional"
-					}
-				}
-			}
-		}
-		if err := l.add(e); err != nil {
+		if err := l.add(e.locked); err != nil {
 			return fmt.Errorf("reading bun.lock: %w", err)
 		}
 	}
 	return nil
 }
 
-// maxBunDepth bounds how many parents a place in bun.lock has.
-const maxBunDepth = 16
+// keys takes the keys of the object that comes next.
+func (b *bunLock) keys(r *jsontext.Reader) ([]string, error) {
+	names, err := r.Keys(maxDepends)
+	if b.names += len(names); err == nil && b.names > maxNeeds {
+		err = fmt.Errorf("more than the limit of %d dependencies", maxNeeds)
+	}
+	return names, err
+}
+
+func (b *bunLock) workspace(r *jsontext.Reader) error {
+	var name loose
+	var needs [3][]string
+	err := r.Members(func(key string) error {
+		group := 0
+		switch key {
+		case "name":
+			return r.Decode(&name)
+		case "dependencies", "peerDependencies":
+		case "optionalDependencies":
+			group = 1
+		case "devDependencies":
+			group = 2
+		default:
+			return nil
+		}
+		names, err := b.keys(r)
+		needs[group] = append(needs[group], names...)
+		return err
+	})
+	for i := range needs {
+		if len(needs[i]) > 0 {
+			b.roots[i] = append(b.roots[i], bunRoot{string(name), needs[i]})
+		}
+	}
+	return err
+}
+
+func (b *bunLock) entry(r *jsontext.Reader, place string) error {
+	e := &bunEntry{}
+	first := true
+	err := r.Elements(func() error {
+		switch c := r.Kind(); {
+		case c == '"':
+			raw, err := r.Value()
+			s := text(raw)
+			if first {
+				e.name, e.version = splitSpec(s)
+			} else if strings.HasPrefix(s, "sha") {
+				e.hashes = integrity(s)
+			}
+			first = false
+			return err
+		case c == '{' && !first:
+			return b.info(r, e)
+		}
+		first = false
+		return nil
+	})
+	if err != nil || first {
+		return err
+	}
+	if len(b.entries) >= maxPackages {
+		return fmt.Errorf("more than the limit of %d packages", maxPackages)
+	}
+	b.entries[place] = e
+	return nil
+}
+
+func (b *bunLock) info(r *jsontext.Reader, e *bunEntry) error {
+	return r.Members(func(key string) error {
+		switch key {
+		case "dependencies", "optionalDependencies", "peerDependencies":
+			names, err := b.keys(r)
+			e.needs = append(e.needs, names...)
+			if key != "peerDependencies" {
+				e.depends = append(e.depends, names...)
+			}
+			return err
+		case "os":
+			os, err := r.Value()
+			e.foreign = len(os) > 0 && !bytes.Contains(os, []byte("linux")) && !bytes.Contains(os, []byte("none"))
+			return err
+		}
+		return nil
+	})
+}
 
 // bunTree finds places: the names below each place, with the place itself.
 type bunTree map[string]map[string]string
 
-func newBunTree(packages map[string][]json.RawMessage) bunTree {
+func newBunTree(packages map[string]*bunEntry) bunTree {
 	t := bunTree{}
 	for place := range packages {
 		parent, name := splitPlace(place)
@@ -101,11 +213,11 @@ func (t bunTree) scopesOf(place string) []map[string]string {
 	return append(out, t[""])
 }
 
-// bunScopes walks from the workspaces: what only their devDependencies need
-// is "dev", what only optional ones need is "optional".
-func bunScopes(workspaces map[string]map[string]json.RawMessage, packages map[string][]json.RawMessage) map[string]string {
-	tree := newBunTree(packages)
-	out := make(map[string]string, len(packages))
+// scopes walks from the workspaces: what only their devDependencies need is
+// "dev", what only optional ones need is "optional".
+func (b *bunLock) scopes() map[string]string {
+	tree := newBunTree(b.entries)
+	out := make(map[string]string, len(b.entries))
 	var queue []string
 	need := func(place string, names []string) {
 		tables := tree.scopesOf(place)
@@ -118,76 +230,19 @@ func bunScopes(workspaces map[string]map[string]json.RawMessage, packages map[st
 			}
 		}
 	}
-	for _, g := range [...]struct {
-		scope  string
-		fields []string
-	}{{"", []string{"dependencies", "peerDependencies"}}, {"optional", []string{"optionalDependencies"}}, {"dev", []string{"devDependencies"}}} {
-		for _, place := range sortedKeys(workspaces) {
-			for _, f := range g.fields {
-				need(text(workspaces[place]["name"]), keys(workspaces[place][f]))
-			}
+	for i, scope := range [...]string{"", "optional", "dev"} {
+		for _, root := range b.roots[i] {
+			need(root.place, root.names)
 		}
 		for len(queue) > 0 {
 			place := queue[len(queue)-1]
 			queue = queue[:len(queue)-1]
-			fields := packages[place]
-			if _, seen := out[place]; seen || len(fields) == 0 {
+			if _, seen := out[place]; seen {
 				continue
 			}
-			out[place] = g.scope
-			for _, f := range fields[1:] {
-				var info map[string]json.RawMessage
-				if len(f) == 0 || f[0] != '{' || json.Unmarshal(f, &info) != nil {
-					continue
-				}
-				for _, k := range [...]string{"dependencies", "optionalDependencies", "peerDependencies"} {
-					need(place, keys(info[k]))
-				}
-			}
+			out[place] = scope
+			need(place, b.entries[place].needs)
 		}
-	}
-	return out
-}
-
-// plainJSON blanks out comments and commas before a closing bracket.
-func plainJSON(data []byte) []byte {
-	out := make([]byte, 0, len(data))
-	comma := -1 // where in out a comma waits for what follows
-	for i := 0; i < len(data); i++ {
-		c := data[i]
-		switch {
-		case c == '"':
-			comma = -1
-			start := i
-			for i++; i < len(data) && data[i] != '"'; i++ {
-				if data[i] == '\\' {
-					i++
-				}
-			}
-			out = append(out, data[start:min(i+1, len(data))]...)
-			continue
-		case c == '/' && i+1 < len(data) && data[i+1] == '/':
-			for i < len(data) && data[i] != '\n' {
-				i++
-			}
-			c = '\n'
-		case c == '/' && i+1 < len(data) && data[i+1] == '*':
-			for i += 2; i+1 < len(data) && (data[i] != '*' || data[i+1] != '/'); i++ {
-			}
-			i++
-			c = ' '
-		case c == ',':
-			comma = len(out)
-		case c == ']' || c == '}':
-			if comma >= 0 {
-				out[comma] = ' '
-			}
-			comma = -1
-		case c == ' ' || c == '\t' || c == '\n' || c == '\r':
-		default:
-			comma = -1
-		}
-		out = append(out, c)
 	}
 	return out
 }

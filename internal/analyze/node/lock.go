@@ -49,13 +49,9 @@ func (LockAnalyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Rec
 		if read == nil && err == nil {
 			continue
 		}
-		var data []byte
-		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
 		if err == nil {
 			l := lock{path: f.Path, at: map[lockKey]int{}}
-			err = read(data, &l)
+			err = read(f, &l)
 			out.Packages = append(out.Packages, l.packages...)
 		}
 		if err != nil {
@@ -66,15 +62,15 @@ func (LockAnalyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Rec
 }
 
 // lockReader is what reads the file of a path, nil for most.
-func lockReader(path string) func([]byte, *lock) error {
-	var read func([]byte, *lock) error
+func lockReader(path string) func(*analyze.File, *lock) error {
+	var read func(*analyze.File, *lock) error
 	switch path[strings.LastIndexByte(path, '/')+1:] {
 	case "package-lock.json", "npm-shrinkwrap.json":
 		read = readNPMLock
 	case "yarn.lock":
-		read = readYarnLock
+		read = whole(readYarnLock)
 	case "pnpm-lock.yaml":
-		read = readPNPMLock
+		read = whole(readPNPMLock)
 	case "bun.lock":
 		read = readBunLock
 	case "bun.lockb":
@@ -88,11 +84,23 @@ func lockReader(path string) func([]byte, *lock) error {
 	return read
 }
 
+// whole makes a reader of a file of one of its content.
+func whole(read func([]byte, *lock) error) func(*analyze.File, *lock) error {
+	return func(f *analyze.File, l *lock) error {
+		data, err := f.ReadAll(analyze.MaxText)
+		if err != nil {
+			return err
+		}
+		return read(data, l)
+	}
+}
+
 // lock collects the packages of one lock file.
 type lock struct {
 	path     string
 	packages []inventory.Package
 	at       map[lockKey]int
+	names    int // of dependencies
 }
 
 type lockKey struct{ name, version string }
@@ -135,7 +143,10 @@ func (l *lock) add(e locked) error {
 	p.Depends = slices.DeleteFunc(e.depends, func(s string) bool { return !validName(s) })
 	slices.Sort(p.Depends)
 	p.Depends = slices.Compact(p.Depends)
-	p.Depends = p.Depends[:min(len(p.Depends), maxDepends)]
+	p.Depends = slices.Clip(p.Depends[:min(len(p.Depends), maxDepends)])
+	if l.names += len(p.Depends); l.names > maxNeeds {
+		return fmt.Errorf("more than the limit of %d dependencies", maxNeeds)
+	}
 	l.at[k] = len(l.packages)
 	l.packages = append(l.packages, p)
 	return nil

@@ -10,11 +10,13 @@ import (
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // Limits of what is taken out of one file.
 const (
 	maxManifest = 8 << 20 // bytes of a package.json
+	maxField    = 1 << 20 // bytes of one of its fields
 	maxName     = 256     // bytes of a name or a version
 	maxText     = 200     // bytes of a description, a licence, a supplier
 	maxDepends  = 10_000  // dependencies of a package
@@ -26,8 +28,8 @@ const (
 // folder, which stands in where the file has none. A file that describes no
 // package (no name, or one that cannot be) gives one without Name.
 func parseManifest(data []byte, place string) (inventory.Package, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &m); err != nil {
+	m, err := manifestFields(data)
+	if err != nil {
 		return inventory.Package{}, fmt.Errorf("reading package.json: %w", err)
 	}
 	full, version := text(m["name"]), strings.TrimSpace(text(m["version"]))
@@ -60,6 +62,26 @@ func parseManifest(data []byte, place string) (inventory.Package, error) {
 		setMeta(&p, "private", "true")
 	}
 	return p, nil
+}
+
+// manifestFields returns the fields of a package.json that say something of
+// the package.
+func manifestFields(data []byte) (map[string]json.RawMessage, error) {
+	m := map[string]json.RawMessage{}
+	r := jsontext.New(bytes.NewReader(data), maxField)
+	err := r.Members(func(key string) error {
+		switch key {
+		case "name", "version", "license", "licenses", "author", "maintainers", "homepage", "repository", "description", "dependencies", "_integrity", "_shasum", "private":
+			raw, err := r.Value()
+			m[key] = bytes.Clone(raw)
+			return err
+		}
+		return nil
+	})
+	if err == nil {
+		err = r.End()
+	}
+	return m, err
 }
 
 // newPackage makes a package of a name with its scope.

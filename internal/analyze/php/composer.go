@@ -1,13 +1,13 @@
 package php
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"path"
 	"slices"
 	"strings"
 
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
@@ -64,37 +64,61 @@ func (s *loose) UnmarshalJSON(b []byte) error {
 
 // readInstalled reads installed.json: version 2 is an object, version 1 the
 // list of packages itself.
-func readInstalled(file string, data []byte, out *inventory.Record) error {
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")))
-	var doc struct {
-		Packages []composerPackage `json:"packages"`
-	}
-	var err error
-	if len(data) > 0 && data[0] == '[' {
-		err = json.Unmarshal(data, &doc.Packages)
-	} else {
-		err = json.Unmarshal(data, &doc)
-	}
-	if err != nil {
-		return fmt.Errorf("reading installed.json: %w", err)
-	}
-	if len(doc.Packages) > maxPackages {
-		return fmt.Errorf("reading installed.json: more than the limit of %d packages", maxPackages)
-	}
-	dir := path.Dir(file)
-	for i := range doc.Packages {
-		c := &doc.Packages[i]
-		p, ok := c.pack(file)
+func readInstalled(f *analyze.File, out *inventory.Record) error {
+	dir := path.Dir(f.Path)
+	err := composerLists(f, func(c *composerPackage, list string) {
+		if list != "packages" && list != "" {
+			return
+		}
+		p, ok := c.pack(f.Path)
 		if !ok {
-			continue
+			return
 		}
 		p.Technique = inventory.TechMetadata
 		if home := c.home(dir); home != "" {
 			p.Files = inventory.NewFileList([]string{home + "/"})
 		}
 		out.Packages = append(out.Packages, p)
+	})
+	if err != nil {
+		return fmt.Errorf("reading installed.json: %w", err)
 	}
 	return nil
+}
+
+// composerLists calls fn for the packages of the lists of a file, with the
+// name of the list: "" where the file is one list.
+func composerLists(f *analyze.File, fn func(c *composerPackage, list string)) error {
+	r, err := f.JSON()
+	if err != nil {
+		return err
+	}
+	n := 0
+	one := func(list string) error {
+		if n++; n > maxPackages {
+			return fmt.Errorf("more than the limit of %d packages", maxPackages)
+		}
+		var c composerPackage
+		if err := r.Decode(&c); err != nil {
+			return err
+		}
+		fn(&c, list)
+		return nil
+	}
+	if r.Kind() == '[' {
+		err = r.Elements(func() error { return one("") })
+	} else {
+		err = r.Members(func(list string) error {
+			if list != "packages" && list != "packages-dev" {
+				return nil
+			}
+			return r.Elements(func() error { return one(list) })
+		})
+	}
+	if err != nil {
+		return err
+	}
+	return r.End()
 }
 
 // home is the folder of an installed package, "" if it has none. Paths that
@@ -121,29 +145,20 @@ func (c *composerPackage) home(dir string) string {
 	return home
 }
 
-func readLock(file string, data []byte, out *inventory.Record) error {
-	var doc struct {
-		Packages []composerPackage `json:"packages"`
-		Dev      []composerPackage `json:"packages-dev"`
-	}
-	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &doc); err != nil {
-		return fmt.Errorf("reading composer.lock: %w", err)
-	}
-	if len(doc.Packages)+len(doc.Dev) > maxPackages {
-		return fmt.Errorf("reading composer.lock: more than the limit of %d packages", maxPackages)
-	}
-	for i, list := range [...][]composerPackage{doc.Packages, doc.Dev} {
-		for j := range list {
-			p, ok := list[j].pack(file)
-			if !ok || list[j].Dist.Type == "path" { // a folder of the project
-				continue
-			}
-			p.State, p.Technique = inventory.Declared, inventory.TechLockFile
-			if i == 1 {
-				p.Scope = "dev"
-			}
-			out.Packages = append(out.Packages, p)
+func readLock(f *analyze.File, out *inventory.Record) error {
+	err := composerLists(f, func(c *composerPackage, list string) {
+		p, ok := c.pack(f.Path)
+		if !ok || c.Dist.Type == "path" { // a folder of the project
+			return
 		}
+		p.State, p.Technique = inventory.Declared, inventory.TechLockFile
+		if list == "packages-dev" {
+			p.Scope = "dev"
+		}
+		out.Packages = append(out.Packages, p)
+	})
+	if err != nil {
+		return fmt.Errorf("reading composer.lock: %w", err)
 	}
 	return nil
 }

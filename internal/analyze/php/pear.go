@@ -5,12 +5,18 @@ import (
 	"path"
 	"strings"
 
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
 // readPEAR reads an entry of the registry that pear and pecl keep: the
 // package's package.xml as a PHP array, serialized.
-func readPEAR(file string, data []byte, out *inventory.Record) error {
+func readPEAR(f *analyze.File, out *inventory.Record) error {
+	file := f.Path
+	data, err := f.ReadAll(analyze.MaxText)
+	if err != nil {
+		return err
+	}
 	v, err := unserialize(data)
 	if err != nil {
 		return fmt.Errorf("reading PEAR registry: %w", err)

@@ -63,7 +63,7 @@ func (LockAnalyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Rec
 	return readEach(ctx, files, out, lockReader)
 }
 
-type reader func(file string, data []byte, out *inventory.Record) error
+type reader func(f *analyze.File, out *inventory.Record) error
 
 func readEach(ctx context.Context, files fs.FS, out *inventory.Record, pick func(string) reader) error {
 	for f, err := range analyze.Each(files) {
@@ -74,12 +74,8 @@ func readEach(ctx context.Context, files fs.FS, out *inventory.Record, pick func
 		if read == nil && err == nil {
 			continue
 		}
-		var data []byte
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			err = read(f.Path, data, out)
+			err = read(f, out)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "%w", err)

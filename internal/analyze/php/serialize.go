@@ -9,8 +9,8 @@ import (
 
 // Limits of serialized data.
 const (
-	maxDepth    = 64        // nesting of arrays
-	maxElements = 1_000_000 // elements in all
+	maxDepth    = 64      // nesting of arrays
+	maxElements = 200_000 // elements in all
 )
 
 var errSerialized = errors.New("broken serialized data")

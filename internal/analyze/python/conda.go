@@ -1,32 +1,46 @@
 package python
 
 import (
-	"encoding/json"
 	"fmt"
 	"path"
 	"strings"
 
+	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // readConda reads a record of conda-meta: one package of an environment, in
 // any language, whose files are relative to the environment's folder.
-func readConda(file string, data []byte, out *inventory.Record) error {
-	var m struct {
-		Name    string   `json:"name"`
-		Version string   `json:"version"`
-		Build   string   `json:"build"`
-		Channel string   `json:"channel"`
-		Subdir  string   `json:"subdir"`
-		License string   `json:"license"`
-		FN      string   `json:"fn"`
-		URL     string   `json:"url"`
-		MD5     string   `json:"md5"`
-		SHA256  string   `json:"sha256"`
-		Depends []string `json:"depends"`
-		Files   []string `json:"files"`
+func readConda(f *analyze.File, out *inventory.Record) error {
+	file := f.Path
+	var m condaRecord
+	base := path.Dir(path.Dir(file))
+	var paths []string
+	r, err := f.JSON()
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(data, &m); err != nil {
+	files := 0
+	err = r.Members(func(key string) error {
+		if key == "files" {
+			return r.Elements(func() error {
+				s, err := r.String()
+				if files++; err != nil || files > maxFiles {
+					return err
+				}
+				if s = resolve(base, s); s != "" {
+					paths = append(paths, s)
+				}
+				return nil
+			})
+		}
+		return m.field(r, key)
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
 		return fmt.Errorf("reading conda record: %w", err)
 	}
 	if !validName(m.Name) || !validVersion(m.Version) {
@@ -63,17 +77,32 @@ func readConda(file string, data []byte, out *inventory.Record) error {
 	if strings.HasPrefix(m.URL, "http") {
 		p.Meta = map[string]string{"url": clip(m.URL, 1<<10)}
 	}
-	base := path.Dir(path.Dir(file))
-	paths := make([]string, 0, min(len(m.Files), maxFiles))
-	for _, f := range m.Files[:min(len(m.Files), maxFiles)] {
-		if f = resolve(base, f); f != "" {
-			paths = append(paths, f)
-		}
-	}
 	p.Files = inventory.NewFileList(paths)
 	out.Packages = append(out.Packages, p)
-	if len(m.Files) > maxFiles {
+	if files > maxFiles {
 		return fmt.Errorf("reading conda record: more than the limit of %d files", maxFiles)
+	}
+	return nil
+}
+
+// condaRecord is what is kept of a record besides its files.
+type condaRecord struct {
+	Name, Version, Build, Channel, Subdir, License, FN, URL, MD5, SHA256 string
+
+	Depends []string
+}
+
+// field takes the value of a field.
+func (m *condaRecord) field(r *jsontext.Reader, key string) error {
+	to, ok := map[string]*string{
+		"name": &m.Name, "version": &m.Version, "build": &m.Build, "channel": &m.Channel, "subdir": &m.Subdir,
+		"license": &m.License, "fn": &m.FN, "url": &m.URL, "md5": &m.MD5, "sha256": &m.SHA256,
+	}[key]
+	switch {
+	case ok:
+		return r.Decode(to)
+	case key == "depends":
+		return r.Decode(&m.Depends)
 	}
 	return nil
 }

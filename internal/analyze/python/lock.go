@@ -1,12 +1,9 @@
 package python
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
@@ -45,12 +42,8 @@ func (LockAnalyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Rec
 		if read == nil && err == nil {
 			continue
 		}
-		var data []byte
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			err = read(f.Path, data, out)
+			err = read(f, out)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "%w", err)
@@ -59,7 +52,18 @@ func (LockAnalyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Rec
 	return nil
 }
 
-type reader func(file string, data []byte, out *inventory.Record) error
+type reader func(f *analyze.File, out *inventory.Record) error
+
+// whole makes a reader of a file of one of its content.
+func whole(read func(file string, data []byte, out *inventory.Record) error) reader {
+	return func(f *analyze.File, out *inventory.Record) error {
+		data, err := f.ReadAll(analyze.MaxText)
+		if err != nil {
+			return err
+		}
+		return read(f.Path, data, out)
+	}
+}
 
 // lockReader is what reads the file of a path, nil for most.
 func lockReader(file string) reader {
@@ -69,21 +73,21 @@ func lockReader(file string) reader {
 	switch {
 	case strings.HasSuffix(base, ".txt"):
 		if strings.Contains(base, "requirements") || strings.HasSuffix(file[:i+1], "/requirements/") {
-			r = readRequirements
+			r = whole(readRequirements)
 		}
 	case strings.HasSuffix(base, ".lock"):
 		switch base {
 		case "Pipfile.lock":
 			r = readPipfileLock
 		case "poetry.lock":
-			r = readPoetryLock
+			r = whole(readPoetryLock)
 		case "pdm.lock":
-			r = readPDMLock
+			r = whole(readPDMLock)
 		case "uv.lock":
-			r = readUVLock
+			r = whole(readUVLock)
 		}
 	case strings.HasPrefix(base, "pylock.") && strings.HasSuffix(base, ".toml"):
-		r = readPylock
+		r = whole(readPylock)
 	}
 	if r != nil && insidePackage(file) {
 		return nil
@@ -157,55 +161,52 @@ func setHash(p *inventory.Package, s string) {
 
 // readPipfileLock reads pipenv's lock: sections of packages by name, of which
 // "default" is what the program needs.
-func readPipfileLock(file string, data []byte, out *inventory.Record) error {
-	var sections map[string]json.RawMessage
-	if err := json.Unmarshal(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf")), &sections); err != nil {
-		return fmt.Errorf("reading Pipfile.lock: %w", err)
+func readPipfileLock(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
+		return err
 	}
-	names := make([]string, 0, len(sections))
-	for s := range sections {
-		if s != "_meta" {
-			names = append(names, s)
-		}
-	}
-	slices.Sort(names)
 	n := 0
-	for _, s := range names {
-		var section map[string]struct {
-			Version string   `json:"version"`
-			Markers string   `json:"markers"`
-			Hashes  []string `json:"hashes"`
+	err = r.Members(func(section string) error {
+		if section == "_meta" || section == "" {
+			return nil
 		}
-		if err := json.Unmarshal(sections[s], &section); err != nil {
-			return fmt.Errorf("reading Pipfile.lock: section %s: %w", clip(s, maxName), err)
-		}
-		scope := s
-		switch s {
+		scope := clip(section, maxName)
+		switch section {
 		case "default":
 			scope = ""
 		case "develop":
 			scope = "dev"
 		}
-		packages := make([]string, 0, len(section))
-		for name := range section {
-			packages = append(packages, name)
-		}
-		slices.Sort(packages)
-		for _, name := range packages {
-			e := section[name]
+		return r.Members(func(name string) error {
+			var e struct {
+				Version string   `json:"version"`
+				Markers string   `json:"markers"`
+				Hashes  []string `json:"hashes"`
+			}
+			if err := r.Decode(&e); err != nil {
+				return fmt.Errorf("section %s: %w", clip(section, maxName), err)
+			}
 			version := pinned(e.Version)
 			if version == "" || !validName(name) { // a folder or a repository: no version
-				continue
+				return nil
 			}
 			if n++; n > maxPackages {
-				return fmt.Errorf("reading Pipfile.lock: more than the limit of %d packages", maxPackages)
+				return fmt.Errorf("more than the limit of %d packages", maxPackages)
 			}
-			p := declared(file, name, version, clip(scope, maxName), e.Markers)
+			p := declared(f.Path, name, version, scope, e.Markers)
 			if len(e.Hashes) == 1 {
 				setHash(&p, e.Hashes[0])
 			}
 			out.Packages = append(out.Packages, p)
-		}
+			return nil
+		})
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
+		return fmt.Errorf("reading Pipfile.lock: %w", err)
 	}
 	return nil
 }

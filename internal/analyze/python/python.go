@@ -62,6 +62,9 @@ func read(ctx context.Context, f *analyze.File, out *inventory.Record) error {
 	if k == archive {
 		return readArchive(ctx, f, out)
 	}
+	if k == conda {
+		return readConda(f, out)
+	}
 	data, err := f.ReadAll(analyze.MaxText)
 	if err != nil {
 		return err
@@ -75,8 +78,6 @@ func read(ctx context.Context, f *analyze.File, out *inventory.Record) error {
 		return readInstalledFiles(f.Path, data, out)
 	case sources:
 		return readSources(f.Path, data, out)
-	case conda:
-		return readConda(f.Path, data, out)
 	case vendored:
 		return readVendored(f.Path, data, out)
 	}

@@ -2,15 +2,13 @@ package r
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/analyze"
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 )
 
 // Lock reads renv.lock and packrat.lock as declared. Packages by path are left
@@ -43,14 +41,13 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var data []byte
-		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			if strings.HasSuffix(f.Path, "renv.lock") {
-				err = readRenv(f.Path, data, out)
-			} else {
+		switch {
+		case err != nil:
+		case strings.HasSuffix(f.Path, "renv.lock"):
+			err = readRenv(f, out)
+		default:
+			var data []byte
+			if data, err = f.ReadAll(analyze.MaxText); err == nil {
 				err = readPackrat(f.Path, data, out)
 			}
 		}
@@ -88,23 +85,37 @@ func (l *locked) add(file string, out *inventory.Record) (ok bool) {
 	return true
 }
 
-func readRenv(file string, data []byte, out *inventory.Record) error {
-	var doc struct {
-		Packages map[string]json.RawMessage `json:"Packages"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+func readRenv(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
 		return err
 	}
-	if len(doc.Packages) > maxPackages {
-		return fmt.Errorf("more than the limit of %d packages", maxPackages)
-	}
-	skipped := 0
-	for _, k := range slices.Sorted(maps.Keys(doc.Packages)) {
-		var l locked
-		// other fields may be of any type; one of these that is not a string makes the entry useless
-		if err := json.Unmarshal(doc.Packages[k], &l); err != nil || !l.add(file, out) {
-			skipped++
+	n, skipped := 0, 0
+	err = r.Members(func(key string) error {
+		if key != "Packages" {
+			return nil
 		}
+		return r.Members(func(string) error {
+			if n++; n > maxPackages {
+				return fmt.Errorf("more than the limit of %d packages", maxPackages)
+			}
+			var l locked
+			// other fields may be of any type; one of these that is not a string makes the entry useless
+			err := r.Decode(&l)
+			if err != nil && !jsontext.IsValueError(err) {
+				return err
+			}
+			if err != nil || !l.add(f.Path, out) {
+				skipped++
+			}
+			return nil
+		})
+	})
+	if err == nil {
+		err = r.End()
+	}
+	if err != nil {
+		return err
 	}
 	return lockError(skipped)
 }

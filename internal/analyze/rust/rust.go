@@ -47,7 +47,7 @@ func (Analyzer) Wants(e analyze.Entry) analyze.Interest {
 const (
 	minProgram  = 4 << 10
 	maxPacked   = 16 << 20 // bytes of the .dep-v0 section
-	maxList     = 16 << 20 // bytes of JSON in it
+	maxList     = 8 << 20  // bytes of JSON in it
 	maxCrates   = 100_000
 	maxString   = 256
 	maxComment  = 64 << 10

@@ -6,7 +6,6 @@ package swift
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -55,16 +54,15 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var data []byte
-		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
-		}
-		if err == nil {
-			if strings.HasSuffix(f.Path, ".lock") {
+		switch {
+		case err != nil:
+		case strings.HasSuffix(f.Path, ".lock"):
+			var data []byte
+			if data, err = f.ReadAll(analyze.MaxText); err == nil {
 				err = readPodfileLock(f.Path, data, out)
-			} else {
-				err = readResolved(f.Path, data, out)
 			}
+		default:
+			err = readResolved(f, out)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "reading %s: %w", f.Path[strings.LastIndexByte(f.Path, '/')+1:], err)
@@ -88,55 +86,76 @@ type pin struct {
 	} `json:"state"`
 }
 
-func readResolved(file string, data []byte, out *inventory.Record) error {
-	var doc struct {
-		Pins   []pin `json:"pins"`
-		Object struct {
-			Pins []pin `json:"pins"` // version 1
-		} `json:"object"`
-	}
-	if err := json.Unmarshal(data, &doc); err != nil {
+func readResolved(f *analyze.File, out *inventory.Record) error {
+	r, err := f.JSON()
+	if err != nil {
 		return err
 	}
-	pins := append(doc.Pins, doc.Object.Pins...)
-	if len(pins) > maxPackages {
-		return errPackages
-	}
-	skipped := 0
-	for i := range pins {
-		e := &pins[i]
-		p := inventory.Package{
-			Type: "swift", Version: e.State.Version, State: inventory.Declared, Path: file, Technique: inventory.TechLockFile,
+	n, skipped := 0, 0
+	pins := func() error {
+		var e pin
+		if err := r.Decode(&e); err != nil {
+			return err
 		}
-		if p.Version == "" {
-			p.Version = e.State.Revision
-			setMeta(&p, "branch", e.State.Branch)
-		} else {
-			setMeta(&p, "revision", e.State.Revision)
+		if n++; n > maxPackages {
+			return errPackages
 		}
-		where := e.Location + e.RepositoryURL
-		switch e.Kind {
-		case "localSourceControl", "fileSystem":
-			continue
-		case "registry":
-			p.Name = e.Identity
-			setMeta(&p, "registry", "swift")
-		default:
-			if strings.HasPrefix(where, "/") || strings.HasPrefix(where, "file:") || strings.HasPrefix(where, ".") {
-				continue
-			}
-			p.Namespace, p.Name = splitURL(where)
-		}
-		if !analyze.ValidName(p.Name) || !analyze.ValidName(p.Version) {
+		p, ok := e.pack(f.Path)
+		if ok && (!analyze.ValidName(p.Name) || !analyze.ValidName(p.Version)) {
 			skipped++
-			continue
+		} else if ok {
+			out.Packages = append(out.Packages, p)
 		}
-		out.Packages = append(out.Packages, p)
+		return nil
 	}
-	if skipped > 0 {
-		return fmt.Errorf("%d pins without a valid location and version", skipped)
+	err = r.Members(func(key string) error {
+		switch key {
+		case "pins":
+			return r.Elements(pins)
+		case "object": // version 1
+			return r.Members(func(key string) error {
+				if key != "pins" {
+					return nil
+				}
+				return r.Elements(pins)
+			})
+		}
+		return nil
+	})
+	if err == nil {
+		err = r.End()
 	}
-	return nil
+	if err == nil && skipped > 0 {
+		err = fmt.Errorf("%d pins without a valid location and version", skipped)
+	}
+	return err
+}
+
+// pack makes a package of a pin; one by path is none.
+func (e *pin) pack(file string) (inventory.Package, bool) {
+	p := inventory.Package{
+		Type: "swift", Version: e.State.Version, State: inventory.Declared, Path: file, Technique: inventory.TechLockFile,
+	}
+	if p.Version == "" {
+		p.Version = e.State.Revision
+		setMeta(&p, "branch", e.State.Branch)
+	} else {
+		setMeta(&p, "revision", e.State.Revision)
+	}
+	where := e.Location + e.RepositoryURL
+	switch e.Kind {
+	case "localSourceControl", "fileSystem":
+		return p, false
+	case "registry":
+		p.Name = e.Identity
+		setMeta(&p, "registry", "swift")
+	default:
+		if strings.HasPrefix(where, "/") || strings.HasPrefix(where, "file:") || strings.HasPrefix(where, ".") {
+			return p, false
+		}
+		p.Namespace, p.Name = splitURL(where)
+	}
+	return p, true
 }
 
 // splitURL makes "github.com/apple" and "swift-nio" of a repository's address,

@@ -1,4 +1,4 @@
-package feed
+package jsontext
 
 import (
 	"bytes"
@@ -14,8 +14,8 @@ import (
 	"testing/iotest"
 )
 
-// walk writes what a JSONReader sees, to compare with what encoding/json does.
-func walk(j *JSONReader, depth int) (any, error) {
+// walk writes what a Reader sees, to compare with what encoding/json does.
+func walk(j *Reader, depth int) (any, error) {
 	switch j.Kind() {
 	case '{':
 		if depth == 0 {
@@ -68,7 +68,7 @@ func TestJSONReader(t *testing.T) {
 		}
 		for depth := range 4 {
 			for name, r := range map[string]io.Reader{"whole": strings.NewReader(text), "by byte": iotest.OneByteReader(strings.NewReader(text)), "data with EOF": iotest.DataErrReader(strings.NewReader(text))} {
-				j := NewJSONReader(r, MaxRecord)
+				j := New(r, 1<<20)
 				got, err := walk(j, depth)
 				if err == nil {
 					err = j.End()
@@ -82,7 +82,7 @@ func TestJSONReader(t *testing.T) {
 }
 
 func TestJSONReaderSkipsAndStreams(t *testing.T) {
-	j := NewJSONReader(strings.NewReader(`{"skip":[{"x":[1,2]},"}"],"v":[{"id":"a"},{"id":5},{"id":"c"}],"t":"2024"}`), MaxRecord)
+	j := New(strings.NewReader(`{"skip":[{"x":[1,2]},"}"],"v":[{"id":"a"},{"id":5},{"id":"c"}],"t":"2024"}`), 1<<20)
 	var got []string
 	for k, err := range j.Object() {
 		if err != nil {
@@ -95,7 +95,7 @@ func TestJSONReaderSkipsAndStreams(t *testing.T) {
 					t.Fatal(err)
 				}
 				var v struct{ ID string }
-				if err := j.Decode(&v); IsJSONError(err) {
+				if err := j.Decode(&v); IsValueError(err) {
 					got = append(got, fmt.Sprint("bad ", i))
 				} else if err != nil {
 					t.Fatal(err)
@@ -132,7 +132,7 @@ func TestJSONReaderErrors(t *testing.T) {
 		{`[` + strings.Repeat("9", 300000) + `]`, "too long"},
 	}
 	for _, tt := range tests {
-		j := NewJSONReader(iotest.HalfReader(strings.NewReader(tt.text)), 2000)
+		j := New(iotest.HalfReader(strings.NewReader(tt.text)), 2000)
 		var err error
 		for _, e := range j.Array() {
 			if err = e; err == nil {
@@ -149,7 +149,7 @@ func TestJSONReaderErrors(t *testing.T) {
 			t.Errorf("%.30q: %v, want %q", tt.text, err, tt.want)
 		}
 	}
-	j := NewJSONReader(io.MultiReader(strings.NewReader(`[1,`), iotest.ErrReader(io.ErrClosedPipe)), 100)
+	j := New(io.MultiReader(strings.NewReader(`[1,`), iotest.ErrReader(io.ErrClosedPipe)), 100)
 	for _, err := range j.Array() {
 		if err != nil && !errors.Is(err, io.ErrClosedPipe) {
 			t.Errorf("got %v, want the reader's error", err)
@@ -162,7 +162,7 @@ func TestJSONReaderBounded(t *testing.T) {
 	record := []byte(`{"id":"CVE-2024-0001","text":"` + strings.Repeat("x", 1000) + `"},`)
 	const n = 300_000
 	r := io.MultiReader(strings.NewReader("["), &repeat{record, n * len(record)}, strings.NewReader("0]"))
-	j := NewJSONReader(r, 1<<20)
+	j := New(r, 1<<20)
 	count := 0
 	for _, err := range j.Array() {
 		if err != nil {
@@ -193,11 +193,11 @@ func (r *repeat) Read(p []byte) (int, error) {
 
 func FuzzJSONReader(f *testing.F) {
 	f.Add([]byte(`{"a":[1,"\u00e9\\",null],"b":{"c":{}}}`), 2)
-	if b, err := os.ReadFile(filepath.Join("testdata", "osv.json")); err == nil {
+	if b, err := os.ReadFile(filepath.Join("..", "feed", "testdata", "osv.json")); err == nil {
 		f.Add(b, 1)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, depth int) {
-		j := NewJSONReader(iotest.HalfReader(bytes.NewReader(b)), 1<<20)
+		j := New(iotest.HalfReader(bytes.NewReader(b)), 1<<20)
 		got, err := walk(j, min(max(depth, 0), 50))
 		if err == nil {
 			err = j.End()
@@ -221,7 +221,7 @@ func BenchmarkJSONReader(b *testing.B) {
 	const n = 10_000
 	b.SetBytes(int64(n * len(record)))
 	for b.Loop() {
-		j := NewJSONReader(io.MultiReader(strings.NewReader("["), &repeat{record, n * len(record)}, strings.NewReader("0]")), 1<<20)
+		j := New(io.MultiReader(strings.NewReader("["), &repeat{record, n * len(record)}, strings.NewReader("0]")), 1<<20)
 		for _, err := range j.Array() {
 			if err != nil {
 				b.Fatal(err)
