@@ -51,6 +51,9 @@ func (s *Set) Known(l *inventory.Layer) error {
 	return s.learn(s.facts, l.Weight(), "")
 }
 
+// FactMemory is the limit on the memory of all that is learned of an image.
+func (s *Set) FactMemory() int64 { return s.limits().FactMemory }
+
 // learn notes that facts take n more bytes.
 func (s *Set) learn(facts *budget, n int64, path string) error {
 	if most := s.limits().FactMemory; !facts.take(n, most) {

@@ -41,7 +41,7 @@ func (r *Record) Weight() (n int64) {
 	}
 	for i := range r.Binaries {
 		b := &r.Binaries[i]
-		n += binaryBytes + length(b.Path, b.BuildID, b.SOName, b.Language) + list(b.Needed)
+		n += binaryBytes + length(b.Path, b.BuildID, b.SOName, b.Language) + textsWeight(b.Needed)
 		for k := range b.Products {
 			n += b.Products[k].weight()
 		}
@@ -60,7 +60,7 @@ func (r *Record) Weight() (n int64) {
 func (p *Package) weight() int64 {
 	return packageBytes +
 		length(p.Namespace, p.Name, p.Version, p.Source, p.SourceVersion, p.Module, p.Supplier, p.Homepage, p.Description, p.Inner) +
-		table(p.Qualifiers) + table(p.Hashes) + table(p.Meta) + list(p.Depends) + list(p.CPEs) + licensesWeight(p.Licenses) + int64(len(p.Files.data))
+		table(p.Qualifiers) + table(p.Hashes) + table(p.Meta) + textsWeight(p.Depends) + textsWeight(p.CPEs) + licensesWeight(p.Licenses) + int64(len(p.Files.data))
 }
 
 func length(texts ...string) (n int64) {
@@ -70,7 +70,7 @@ func length(texts ...string) (n int64) {
 	return n
 }
 
-func list(texts []string) int64 { return int64(len(texts))*stringBytes + length(texts...) }
+func textsWeight(texts []string) int64 { return int64(len(texts))*stringBytes + length(texts...) }
 
 // table weighs a map: its first eight elements are there at once.
 func table(m map[string]string) (n int64) {

@@ -16,6 +16,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
 	"github.com/tidewaiter/tidewaiter/internal/feed/feedtest"
+	"github.com/tidewaiter/tidewaiter/internal/jsontext"
 	"github.com/tidewaiter/tidewaiter/internal/version"
 )
 
@@ -151,7 +152,7 @@ func TestTrackerStates(t *testing.T) {
 func TestTrackerRecordLimit(t *testing.T) {
 	r := io.MultiReader(strings.NewReader(`{"p":{"CVE-2020-0001":{"description":"`), io.LimitReader(endless('x'), 70<<20))
 	err := readTracker(r, func(feed.Item, error) bool { return true })
-	var limit *feed.LimitError
+	var limit *jsontext.LimitError
 	if !errors.As(err, &limit) {
 		t.Errorf("%v, want a limit", err)
 	}
