@@ -43,8 +43,8 @@ func (s *Set) ForImage() *Set {
 	return &Set{Analyzers: s.Analyzers, Limits: s.Limits, files: s.pool(), facts: new(budget)}
 }
 
-// Known counts a layer that was not read again as one of this image.
-func (s *Set) Known(l *inventory.Layer) error {
+// Count counts a layer that was not read again as one of this image.
+func (s *Set) Count(l *inventory.Layer) error {
 	if s.facts == nil {
 		return nil
 	}

@@ -169,7 +169,7 @@ func (e *Engine) readLayer(ctx context.Context, set *analyze.Set, src *image.Lay
 		case err != nil:
 			e.Log.Warn("layer cache: look-up failed, reading the layer", "layer", diffID, "error", err)
 		case ok:
-			if err := set.Known(&l); err != nil {
+			if err := set.Count(&l); err != nil {
 				return known, false, err
 			}
 			missing, empty := set.Missing(l.Files, have)

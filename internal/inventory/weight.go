@@ -5,7 +5,7 @@ const (
 	packageBytes   = 480
 	ownershipBytes = 96
 	distroBytes    = 184
-	licensesBytes  = 80
+	licensesBytes  = 96
 	licenseBytes   = 56
 	binaryBytes    = 168
 	factBytes      = 72
