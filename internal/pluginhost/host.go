@@ -497,13 +497,21 @@ func (p *Plugin) rest() {
 
 // call asks a plugin that speaks JSON.
 func (p *Plugin) call(ctx context.Context, r *plugin.Request, limit time.Duration, output int64, each func(*plugin.Answer) error) error {
-	c, err := p.acquire(ctx)
-	if err != nil {
-		return p.error(err)
-	}
 	r.Settings = p.settings()
-	err = c.ask(ctx, r, limit, output, each)
-	p.release(c, err)
+	var err error
+	for range 3 {
+		var c *child
+		if c, err = p.acquire(ctx); err != nil {
+			return p.error(err)
+		}
+		err = c.ask(ctx, r, limit, output, each)
+		p.release(c, err)
+		var old *late
+		if !errors.As(err, &old) {
+			break
+		}
+		p.host.log.Warn("plugin: killed", "plugin", p.Name(), "error", err)
+	}
 	if err != nil && ctx.Err() == nil {
 		return p.error(err)
 	}

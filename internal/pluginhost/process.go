@@ -342,7 +342,7 @@ func (c *child) ask(ctx context.Context, r *plugin.Request, time_ time.Duration,
 		}
 	})
 	defer sending.Wait()
-	for {
+	for first := true; ; {
 		select {
 		case <-ctx.Done():
 			c.fail(ctx.Err())
@@ -360,6 +360,11 @@ func (c *child) ask(ctx context.Context, r *plugin.Request, time_ time.Duration,
 				c.fail(err)
 				return c.ending()
 			}
+			if first && r.ID > 1 && a.ID < r.ID {
+				c.fail(&late{a.ID})
+				return c.ending()
+			}
+			first = false
 			if a.ID != r.ID {
 				c.fail(fmt.Errorf("it answered request %d; asked was %d", a.ID, r.ID))
 				return c.ending()
@@ -376,6 +381,14 @@ func (c *child) ask(ctx context.Context, r *plugin.Request, time_ time.Duration,
 			}
 		}
 	}
+}
+
+// late says that a plugin had more to say to an earlier request: the one under
+// way has no part in it, and may be asked of another process.
+type late struct{ id int64 }
+
+func (e *late) Error() string {
+	return fmt.Sprintf("it answered request %d after that had ended", e.id)
 }
 
 // refusal is the plugin's own word that it cannot answer.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,7 +32,7 @@ const (
 func expression() policy.Gate {
 	env := sync.OnceValues(func() (*cel.Env, error) {
 		object := cel.MapType(cel.StringType, cel.DynType)
-		return cel.NewEnv(cel.Variable("image", object), cel.Variable("pkg", object), cel.Variable("finding", object), cel.Variable("file", object), cel.Variable("now", cel.TimestampType),
+		return cel.NewEnv(cel.Variable("image", object), cel.Variable("pkg", object), cel.Variable("finding", object), cel.Variable("file", object), cel.Variable("fact", object), cel.Variable("now", cel.TimestampType),
 			ext.Strings(), ext.Sets(), cel.ParserExpressionSizeLimit(maxExpression), cel.ParserRecursionLimit(64))
 	})
 	trig := func(name, description, example string, more []policy.ParamSpec, vars string, eval func(context.Context, *policy.Subject, policy.Params, cel.Program) ([]policy.Hit, error)) trigger {
@@ -53,13 +54,16 @@ func expression() policy.Gate {
 			return eval(ctx, s, p, program)
 		}}
 	}
-	return newGate("expression", "Expressions in the Common Expression Language (CEL) over image, packages, findings and files",
+	return newGate("expression", "Expressions in the Common Expression Language (CEL) over image, packages, findings, files and facts",
 		trig("image", "The expression holds for the image", `!("maintainer" in image.labels)`, nil, "image, now", expressionImage),
 		trig("package", "The expression holds for a package", `pkg.type == "npm" && pkg.name.startsWith("@internal/")`, nil, "pkg, image, now", expressionPackage),
 		trig("finding", "The expression holds for a vulnerability that was found", `finding.severity == "high" && finding.epss > 0.1 && pkg.layer > 3`, nil, "finding, pkg, image, now", expressionFinding),
 		trig("file", "The expression holds for a file", `file.size > 104857600 && file.uid == 0`, []policy.ParamSpec{
 			{Name: "regex", Type: policy.Regexp, Example: "/opt/.*", Description: "Regular expression, matched at the start of the path: only such files are looked at, which is much faster"},
 		}, "file, image, now", expressionFile),
+		trig("fact", "The expression holds for a fact that an analyzer or a plugin learned", `fact.data.expires < "2027"`, []policy.ParamSpec{
+			{Name: "kind", Type: policy.String, Required: true, Example: "acme-release", Description: "Kind of the facts to look at"},
+		}, "fact, image, now", expressionFact),
 	)
 }
 
@@ -71,7 +75,7 @@ func compileExpression(env *cel.Env, text, vars string) (cel.Program, error) {
 	if out := ast.OutputType(); !out.IsExactType(cel.BoolType) && !out.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("parameter expression: gives %s, not true or false", out)
 	}
-	for _, name := range []string{"pkg", "finding", "file"} {
+	for _, name := range []string{"pkg", "finding", "file", "fact"} {
 		if !strings.Contains(", "+vars+",", ", "+name+",") && mentions(ast, name) {
 			return nil, fmt.Errorf("parameter expression: there is no %s here, only %s", name, vars)
 		}
@@ -272,6 +276,35 @@ func expressionFile(ctx context.Context, s *policy.Subject, p policy.Params, pro
 		}
 		if ok {
 			out = append(out, policy.Hit{Message: said(p, "file /"+f.Path), Evidence: fileEvidence(s, &f)})
+		}
+	}
+	return out, nil
+}
+
+func expressionFact(ctx context.Context, s *policy.Subject, p policy.Params, program cel.Program) ([]policy.Hit, error) {
+	kind := p.Text("kind")
+	if !s.Looked(kind) {
+		return []policy.Hit{{Unknown: true, Message: "nothing looked for facts of the kind " + kind}}, nil
+	}
+	var out []policy.Hit
+	vars := map[string]any{"image": imageVars(s), "now": s.Now}
+	for i := range s.Image.Facts {
+		f := &s.Image.Facts[i]
+		if f.Kind != kind || f.Hidden {
+			continue
+		}
+		path := policy.Absolute(f.Path)
+		var data map[string]any
+		if err := json.Unmarshal(f.Data, &data); err != nil {
+			return out, fmt.Errorf("reading the %s fact of %s: %w", kind, path, err)
+		}
+		vars["fact"] = map[string]any{"kind": kind, "path": path, "layer": f.Layer, "data": data}
+		ok, err := fires(ctx, program, vars)
+		if err != nil {
+			return out, fmt.Errorf("fact %s of %s: %w", kind, path, err)
+		}
+		if ok {
+			out = append(out, policy.Hit{Message: said(p, kind+" of "+path), Evidence: policy.Evidence{Path: path, Layer: s.LayerDigest(f.Layer), Detail: kind}})
 		}
 	}
 	return out, nil
