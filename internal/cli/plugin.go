@@ -524,7 +524,7 @@ func newScan(ctx context.Context, a *app, img *inventory.Image, d *plugin.Descri
 
 func (a *app) writePluginTest(t *pluginTest) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %.3f s, %s of memory, processes started: %d\n", t.Plugin, t.Seconds, size(t.Stats.Peak), t.Stats.Started)
+	fmt.Fprintf(&b, "%s: %.3f s, %s of memory seen, processes started: %d\n", t.Plugin, t.Seconds, size(t.Stats.Peak), t.Stats.Started)
 	list := func(title string, lines []string) {
 		if len(lines) == 0 {
 			return
