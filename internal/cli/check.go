@@ -155,7 +155,7 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 		if o.format == verdictRecord {
 			return writeRecord(w, o.file, subject, bundle, &v, judge.Gates)
 		}
-		return report.WriteVerdict(w, o.format, &v, bundle, report.VerdictOptions{Image: arg, Detail: f.detail})
+		return report.WriteVerdict(w, o.format, &v, bundle, report.VerdictOptions{Image: arg, Detail: f.detail, ToolVersion: version()})
 	})
 }
 

@@ -169,6 +169,12 @@ func TestCheckFormats(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &doc2); err != nil || doc2.Action != "stop" || doc2.Details == nil || len(doc2.Details.Findings) != 2 || !doc2.Details.Findings[1].Allowed {
 		t.Errorf("%v: %s %s", err, out, errs)
 	}
+	for format, want := range map[string]string{"sarif": `"ruleId": "p/r"`, "html": "always/always", "markdown": "# 🛑 STOP", "csv": "always/always"} {
+		want = strings.Replace(want, "always/always", map[string]string{"csv": "always,always", "html": "always/always"}[format], 1)
+		if code, out, errs := c.run("check", alpine, "--policy", one, "-o", format); code != 1 || !strings.Contains(out, want) {
+			t.Errorf("%s: %d %q is not in %.500s%s", format, code, want, out, errs)
+		}
+	}
 	report := filepath.Join(c.dir, "check.xml")
 	if code, _, errs := c.run("check", alpine, "--policy", one, "-o", "table", "-o", "junit="+report); code != 1 {
 		t.Fatal(code, errs)

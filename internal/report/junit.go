@@ -40,6 +40,10 @@ type (
 		Skipped *junitResult `xml:"skipped,omitempty"`
 		Error   *junitResult `xml:"error,omitempty"`
 		Failure *junitResult `xml:"failure,omitempty"`
+		Out     *junitText   `xml:"system-out,omitempty"`
+	}
+	junitText struct {
+		Text string `xml:",chardata"`
 	}
 	junitResult struct {
 		Type    string `xml:"type,attr,omitempty"`

@@ -25,7 +25,9 @@ const VerdictJSON = "verdict-json"
 const maxVerdictRows = 200
 
 // VerdictFormats lists the formats of [WriteVerdict], the table first.
-func VerdictFormats() []string { return []string{Table, string(bom.JSON), VerdictJSON, JUnit} }
+func VerdictFormats() []string {
+	return []string{Table, string(bom.JSON), VerdictJSON, SARIF, JUnit, HTML, Markdown, CSV}
+}
 
 // VerdictOptions say how a verdict is shown.
 type VerdictOptions struct {
@@ -33,6 +35,8 @@ type VerdictOptions struct {
 	Detail bool   // the table has evidence, remedies and allowlisted rows; format 2's document its details
 	Width  int    // columns of the table; 100 when zero
 	Color  bool
+
+	ToolVersion string // of the program, for formats that name it
 }
 
 // WriteVerdict writes a verdict in one of [VerdictFormats]. The bundle is the
@@ -45,6 +49,14 @@ func WriteVerdict(w io.Writer, format string, v *policy.Verdict, b *policy.Bundl
 		return writeVerdictTable(w, v, b, o)
 	case JUnit:
 		return writeVerdictJUnit(w, v, o)
+	case SARIF:
+		return writeVerdictSARIF(w, v, b, o)
+	case HTML:
+		return writeVerdictHTML(w, v, b, o)
+	case Markdown:
+		return writeVerdictMarkdown(w, v, b, o)
+	case CSV:
+		return writeVerdictCSV(w, v, b, o)
 	case VerdictJSON:
 		doc, err = json.Marshal(v)
 	case string(bom.JSON):
@@ -90,14 +102,7 @@ func writeVerdictTable(w io.Writer, v *policy.Verdict, b *policy.Bundle, o Verdi
 	}
 	t.wrapped("At", v.At.Format(time.RFC3339))
 	groups, silenced := rowsByAction(v.Rows)
-	counts := make([]string, 0, 4)
-	for _, g := range groups {
-		counts = append(counts, thousands(len(g.rows))+" "+string(g.action))
-	}
-	if len(silenced) > 0 {
-		counts = append(counts, thousands(len(silenced))+" allowlisted")
-	}
-	t.wrapped("Rows", cmp.Or(strings.Join(counts, ", "), "none"))
+	t.wrapped("Rows", rowTally(groups, len(silenced)))
 	if len(v.Problems) > 0 {
 		t.title("What is wrong with the policy: " + count(len(v.Problems), "problem"))
 		for i := range v.Problems {
@@ -124,6 +129,18 @@ func writeVerdictTable(w io.Writer, v *policy.Verdict, b *policy.Bundle, o Verdi
 		}
 	}
 	return t.w.Flush()
+}
+
+// rowTally counts rows: "3 stop, 1 warn, 2 allowlisted".
+func rowTally(groups []actionRows, silenced int) string {
+	var counts []string
+	for _, g := range groups {
+		counts = append(counts, thousands(len(g.rows))+" "+string(g.action))
+	}
+	if silenced > 0 {
+		counts = append(counts, thousands(silenced)+" allowlisted")
+	}
+	return cmp.Or(strings.Join(counts, ", "), "none")
 }
 
 func reasonText(v *policy.Verdict) string {
@@ -234,7 +251,8 @@ func setName(b *policy.Bundle, id string) string {
 
 // writeVerdictJUnit writes one suite for each rule set: a test that fails for
 // each row that stops, one that is skipped for each that an allowlist
-// silenced, one that passes for every other row. What is wrong with the policy
+// silenced, one that passes for every other row, with the row's place and remedy
+// as its output. What is wrong with the policy
 // and what could not be told are errors of a suite of their own.
 func writeVerdictJUnit(w io.Writer, v *policy.Verdict, o VerdictOptions) error {
 	stamp := v.At.Format("2006-01-02T15:04:05")
@@ -285,14 +303,18 @@ func verdictCase(r *policy.Row) junitCase {
 	switch {
 	case r.Allowlisted != nil:
 		c.Skipped = &junitResult{Message: printable("allowed by " + cmp.Or(r.Allowlisted.ListName, r.Allowlisted.ListID))}
-	case r.Action == policy.Stop:
-		var lines []string
+	default:
+		lines := []string{"Action: " + string(r.Action)}
 		for _, l := range [][2]string{{"File", r.Evidence.Path}, {"Package", r.Evidence.Package}, {"Layer", string(r.Evidence.Layer)}, {"Remedy", r.Remedy}, {"Recommendation", r.Recommendation}, {"Trigger id", r.TriggerID}} {
 			if l[1] != "" {
 				lines = append(lines, l[0]+": "+l[1])
 			}
 		}
-		c.Failure = &junitResult{Type: string(r.Action), Message: printable(r.Message), Text: printableLines(lines)}
+		if r.Action == policy.Stop {
+			c.Failure = &junitResult{Type: string(r.Action), Message: printable(r.Message), Text: printableLines(lines)}
+		} else {
+			c.Out = &junitText{printableLines(lines)}
+		}
 	}
 	return c
 }
