@@ -124,6 +124,10 @@ class Request:
         """An advisory in OSV; it is sent at once."""
         self._plugin._send({"id": self.id, "more": True, "advisories": [osv]})
 
+    def remember(self, state):
+        """What the next fetch is told; the advisories sent are all there are."""
+        self._answer["state"] = state
+
     def changes(self, state="", removed=None):
         """The advisories are changes since the last state, not all there are."""
         self._answer.update(whole=False, state=state, removed=removed or [])
