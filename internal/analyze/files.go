@@ -72,7 +72,7 @@ func (f *File) ReadAll(limit int64) ([]byte, error) {
 	if f.Size > limit {
 		return nil, &TooLargeError{f.Path, f.Size, limit}
 	}
-	f.Exclusive()
+	f.exclusiveIfLarge()
 	if f.data != nil {
 		return f.data, nil
 	}
@@ -83,12 +83,19 @@ func (f *File) ReadAll(limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// Exclusive waits until no analyzer works on another large file, if this one
-// is large, and holds them up until Analyze returns. ReadAll and JSON do it by
-// themselves.
+// Exclusive waits until no analyzer holds much memory for a file of any layer,
+// and holds up the others that ask for it until Analyze returns. What takes
+// more than a few megabytes of memory for one file calls it before; ReadAll
+// and JSON do, for large files.
 func (f *File) Exclusive() {
-	if f.Size > largeText && f.whole != nil {
+	if f.whole != nil {
 		f.whole()
+	}
+}
+
+func (f *File) exclusiveIfLarge() {
+	if f.Size > largeText {
+		f.Exclusive()
 	}
 }
 
@@ -99,7 +106,7 @@ func (f *File) JSON() (*jsontext.Reader, error) {
 	if f.Size > MaxStream {
 		return nil, &TooLargeError{f.Path, f.Size, MaxStream}
 	}
-	f.Exclusive()
+	f.exclusiveIfLarge()
 	return jsontext.New(f.Reader(), MaxValue), nil
 }
 

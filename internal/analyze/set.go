@@ -76,7 +76,7 @@ type Limits struct {
 	WantedFile int64  // a larger wanted file is a Problem, unread; default 4 GiB
 	Sparse     int64  // bytes of all sparse files of one layer, holes included; a file beyond is a Problem, unread; default 16 GiB
 	Facts      int    // packages, licences, binaries … learned of one layer by one analyzer; what is beyond is a Problem, more than twice this by all of them an error; default 100,000
-	FactMemory int64  // bytes of memory of all facts and problems of one image; beyond is an error; default 64 MiB
+	FactMemory int64  // bytes of memory of all facts and problems of one image; beyond is an error; default 48 MiB
 	Problems   int    // kept per analyzer and layer; the rest is counted; default 1,000
 }
 
@@ -92,7 +92,7 @@ func (l Limits) withDefaults() Limits {
 	l.WantedFile = cmp.Or(l.WantedFile, 4<<30)
 	l.Sparse = cmp.Or(l.Sparse, 16<<30)
 	l.Facts = cmp.Or(l.Facts, 100_000)
-	l.FactMemory = cmp.Or(l.FactMemory, 64<<20)
+	l.FactMemory = cmp.Or(l.FactMemory, 48<<20)
 	l.Problems = cmp.Or(l.Problems, 1000)
 	return l
 }

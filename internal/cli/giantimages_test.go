@@ -221,7 +221,11 @@ func TestGiantImages(t *testing.T) {
 				}
 				return zeros(w, 20<<30)
 			})
-			l.scans(t, "20 GB of zeros, "+compression, exitUnknown, `Ratio = 1000`)
+			if compression == "gzip" { // packs less than a thousandfold
+				l.scans(t, "20 GB of zeros, gzip", exitGo, "Packages +none")
+				return
+			}
+			l.scans(t, "20 GB of zeros, zstd", exitUnknown, `Ratio = 1000`)
 		})
 	}
 	t.Run("zip bombs", func(t *testing.T) {
@@ -306,11 +310,11 @@ func TestGiantImages(t *testing.T) {
 		for range 6 {
 			l.layer(t, "gzip", func(w *tar.Writer) error {
 				var b bytes.Buffer
-				docs[0].write(&b, 1<<20)
+				docs[0].write(&b, 2<<20)
 				return file(w, fmt.Sprintf("app%d/package-lock.json", len(l.layers)), b.Bytes())
 			})
 		}
-		l.scans(t, "24,000 packages in each of six lock files", exitUnknown, `limit "fact-memory"`)
+		l.scans(t, "55,000 packages in each of six lock files", exitUnknown, `limit "fact-memory"`)
 	})
 	t.Run("most facts", func(t *testing.T) {
 		docs := hostileDocs()
@@ -318,11 +322,11 @@ func TestGiantImages(t *testing.T) {
 		for range 3 {
 			l.layer(t, "gzip", func(w *tar.Writer) error {
 				var b bytes.Buffer
-				docs[0].write(&b, 1_500_000)
+				docs[0].write(&b, 1_000_000)
 				return file(w, fmt.Sprintf("app%d/package-lock.json", len(l.layers)), b.Bytes())
 			})
 		}
-		l.scans(t, "36,000 packages in each of three lock files", exitGo, `Declared`)
+		l.scans(t, "25,000 packages in each of three lock files", exitGo, `Declared`)
 	})
 	t.Run("layers", func(t *testing.T) {
 		for _, n := range []int{1000, 1001} {

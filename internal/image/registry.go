@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -77,6 +78,9 @@ func connectRegistry(ctx context.Context, repo name.Repository, o Options) (*reg
 	scopes := []string{repo.Scope(transport.PullScope)}
 	rt, err := transport.NewWithContext(ctx, repo.Registry, creds, &retrier{next: t, o: o}, scopes)
 	if err != nil {
+		if o.PlainHTTP && strings.Contains(err.Error(), "HTTP response to HTTPS client") {
+			err = cmp.Or(plainError(ctx, repo.RegistryStr(), t, o), err)
+		}
 		t.CloseIdleConnections()
 		return nil, fmt.Errorf("connecting to registry %s: %w", repo.RegistryStr(), loginError(err))
 	}
@@ -88,6 +92,23 @@ func connectRegistry(ctx context.Context, repo name.Repository, o Options) (*reg
 		idle:   t.CloseIdleConnections,
 		o:      o,
 	}, nil
+}
+
+// plainError is what is wrong with a registry that speaks plain HTTP: of the
+// two attempts to reach one, the login tells that over https first.
+func plainError(ctx context.Context, host string, t http.RoundTripper, o Options) error {
+	o.Retries = 0
+	client := &http.Client{Transport: &retrier{next: t, o: o}, CheckRedirect: checkRedirect}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+host+"/v2/", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	return transport.CheckError(resp, http.StatusOK, http.StatusUnauthorized)
 }
 
 // loginError translates the errors of the login into ours.

@@ -9,7 +9,8 @@ const (
 	maxEntries   = 1_000_000 // entries of all central directories together
 	maxDirectory = 64 << 20  // bytes of one central directory
 	maxInflated  = 2 << 30   // bytes inflated in all
-	maxLive      = 128 << 20 // bytes of nested archives held in memory at one time
+	maxLive      = 96 << 20  // bytes of nested archives held in memory at one time
+	largeNested  = 8 << 20   // bytes of nested archives in memory from which one file is read at a time
 	maxRatio     = 200       // inflated to packed bytes of a nested archive of more than 1 MiB
 	maxProblems  = 100       // problems listed; one more says that there were others
 

@@ -214,6 +214,9 @@ func (w *walk) descend(a *archive, m *member, outer nested, self string) {
 	case !w.spend(inner, m.size):
 		return
 	}
+	if w.live+m.size > largeNested {
+		w.file.Exclusive()
+	}
 	data, err := w.zip.unpack(a, m, m.size)
 	if err != nil {
 		w.problem(inner, err)
