@@ -14,6 +14,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/apk"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/binary"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/conan"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/config"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/content"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/contentset"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/dart"
@@ -113,6 +114,7 @@ func factAnalyzers() []analyze.Analyzer {
 	return []analyze.Analyzer{
 		&secret.Analyzer{},
 		account.Analyzer{},
+		config.Analyzer{},
 	}
 }
 
@@ -158,7 +160,7 @@ func imageAnalyzers(facts bool) []analyze.ImageAnalyzer {
 		nix.Analyzer{},
 	}
 	if facts {
-		list = append(list, secret.ImageAnalyzer{})
+		list = append(list, secret.ImageAnalyzer{}, config.ImageAnalyzer{})
 	}
 	return list
 }
@@ -302,4 +304,13 @@ func readVEX(name string) ([]advisory.Statement, error) {
 	}
 	defer in.Close()
 	return vex.Read(in, name)
+}
+
+// misconfigurations lists the checks of settings.
+func misconfigurations() []check {
+	var list []check
+	for _, r := range config.Rules() {
+		list = append(list, check{r.ID, r.Group, r.Severity, r.Title, r.Why, r.Remedy, r.Refs})
+	}
+	return list
 }

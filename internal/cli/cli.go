@@ -109,7 +109,7 @@ Exit codes: 0 go or done, 1 stop, 2 could not tell (an error, wrong usage).`,
 	f.StringVar(&a.logFormat, "log-format", "text", "text or json")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress")
 	a.plugins.add(f)
-	root.AddCommand(a.pluginCommand(), a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.verifyCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.versionCommand())
+	root.AddCommand(a.pluginCommand(), a.sbomCommand(), a.scanCommand(), a.checkCommand(), a.verifyCommand(), a.explainCommand(), a.queryCommand(), a.secretCommand(), a.policyCommand(), a.cacheCommand(), a.feedCommand(), a.coverageCommand(), a.misconfigCommand(), a.versionCommand())
 	return root
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
@@ -117,6 +118,10 @@ type Misconfiguration struct {
 	Message  string `json:"message,omitempty"`
 	Remedy   string `json:"remedy,omitempty"`
 	Line     int    `json:"line,omitempty"` // from 1
+	// From and Until bound when it counts, where that depends on the day:
+	// from the first instant on, before the second. Zero is no bound.
+	From  time.Time `json:"from,omitzero"`
+	Until time.Time `json:"until,omitzero"`
 }
 
 // STIG is the outcome of a STIG evaluation.

@@ -151,20 +151,8 @@ func (p *nginxParser) skipBraces() error {
 func parseApache(text string) ([]directive, error) {
 	root := &directive{}
 	stack := []*directive{root}
-	n, start, count := 0, 0, 0
-	pending := ""
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimRight(line, "\r\n")
-		if pending == "" {
-			start = n
-		}
-		if rest, ok := strings.CutSuffix(line, `\`); ok {
-			pending += rest + " "
-			continue
-		}
-		line = strings.TrimSpace(pending + line)
-		pending = ""
+	count := 0
+	for line, start := range logicalLines(text, true) {
 		if line == "" || line[0] == '#' {
 			continue
 		}

@@ -42,17 +42,41 @@ func readPEM(f *file) error {
 		return nil
 	}
 	rest := f.text
+	// Of several groups the server takes the one that fits: the largest counts.
+	largest, at := 0, 0
 	for {
 		block, after := pem.Decode(rest)
 		if block == nil {
+			if largest > 0 && largest < leastDH {
+				f.report("TW-TLS-009", at, fmt.Sprintf("%d bits", largest))
+			}
 			return nil
 		}
 		// The block begins with the last of its marks before what follows it.
 		begin := bytes.LastIndex(f.text[:len(f.text)-len(after)], []byte("-----BEGIN "))
 		line := 1 + bytes.Count(f.text[:max(begin, 0)], []byte{'\n'})
 		rest = after
+		if bits := dhBits(block); bits > largest {
+			largest, at = bits, line
+		}
 		f.pemBlock(block, line)
 	}
+}
+
+// dhBits is the length of a group for key exchange, 0 where it is none.
+func dhBits(block *pem.Block) int {
+	if block.Type != "DH PARAMETERS" && block.Type != "X9.42 DH PARAMETERS" {
+		return 0
+	}
+	var whole asn1.RawValue
+	p := new(big.Int)
+	if _, err := asn1.Unmarshal(block.Bytes, &whole); err != nil {
+		return 0
+	}
+	if _, err := asn1.Unmarshal(whole.Bytes, &p); err != nil {
+		return 0
+	}
+	return p.BitLen()
 }
 
 func (f *file) pemBlock(block *pem.Block, line int) {
@@ -61,14 +85,6 @@ func (f *file) pemBlock(block *pem.Block, line int) {
 	case "CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE":
 		if c, err := x509.ParseCertificate(block.Bytes); err == nil {
 			f.certificate(c, line)
-		}
-	case "DH PARAMETERS", "X9.42 DH PARAMETERS":
-		var p struct {
-			P, G *big.Int
-			Rest asn1.RawValue `asn1:"optional"`
-		}
-		if _, err := asn1.Unmarshal(block.Bytes, &p); err == nil && p.P.BitLen() < leastDH {
-			f.report("TW-TLS-009", line, fmt.Sprintf("%d bits", p.P.BitLen()))
 		}
 	case "RSA PRIVATE KEY":
 		if !encrypted {

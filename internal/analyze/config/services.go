@@ -193,7 +193,6 @@ func readFetch(f *file) error {
 	list, err := readSettings(string(f.text), style{comment: "#", separator: "=: \t"})
 	for i := range list {
 		s := &list[i]
-		s.Value = strings.TrimLeft(s.Value, "=: \t")
 		if s.Value == "" {
 			s.Value = "on"
 		}

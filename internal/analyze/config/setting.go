@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -66,24 +67,7 @@ func readSettings(text string, st style) ([]setting, error) {
 	var list []setting
 	section := ""
 	last := map[string]int{}
-	pending, start := "", 0
-	n := 0
-	for line := range strings.Lines(text) {
-		n++
-		line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
-		if st.continued {
-			if rest, ok := strings.CutSuffix(line, `\`); ok {
-				if pending == "" {
-					start = n
-				}
-				pending += rest + " "
-				continue
-			}
-		}
-		at := n
-		if pending != "" {
-			line, at, pending = pending+line, start, ""
-		}
+	for line, at := range logicalLines(text, st.continued) {
 		if line == "" || strings.IndexByte(st.comment, line[0]) >= 0 {
 			continue
 		}
@@ -102,6 +86,9 @@ func readSettings(text string, st style) ([]setting, error) {
 			key, value = line[:i], line[i:]
 		} else if i := strings.IndexAny(line, st.separator); i >= 0 {
 			key, value = line[:i], line[i+1:]
+			if strings.Contains(st.separator, " ") { // blanks, with or without another
+				value = strings.TrimLeft(value, st.separator)
+			}
 		} else {
 			key = line
 		}
@@ -125,6 +112,40 @@ func readSettings(text string, st style) ([]setting, error) {
 		list = append(list, s)
 	}
 	return list, nil
+}
+
+// logicalLines yields the lines of a text without the blanks around them, with
+// the numbers they begin at. With continued, a backslash at the end of a line
+// joins the next to it.
+func logicalLines(text string, continued bool) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		var pending strings.Builder
+		n, start := 0, 1
+		for line := range strings.Lines(text) {
+			n++
+			line = strings.TrimSpace(strings.TrimPrefix(line, "\ufeff"))
+			if pending.Len() == 0 {
+				start = n
+			}
+			if continued {
+				if rest, ok := strings.CutSuffix(line, `\`); ok {
+					pending.WriteString(rest + " ")
+					continue
+				}
+			}
+			if pending.Len() > 0 {
+				pending.WriteString(line)
+				line = strings.TrimSpace(pending.String())
+				pending.Reset()
+			}
+			if !yield(line, start) {
+				return
+			}
+		}
+		if pending.Len() > 0 {
+			yield(strings.TrimSpace(pending.String()), start)
+		}
+	}
 }
 
 // plainValue is a value without its quotes and the comment behind it.

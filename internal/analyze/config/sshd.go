@@ -23,7 +23,6 @@ func readSSHD(f *file) error {
 	var list []sshdSetting
 	match := ""
 	for _, s := range lines {
-		s.Value = plainValue(strings.TrimLeft(s.Value, "= \t"), "#")
 		if s.Key == "match" {
 			if match = strings.ToLower(s.Value); match == "all" {
 				match = ""
@@ -70,10 +69,11 @@ func judgeSSHD(files map[string]*sshdFile, report func(f *inventory.Fact, id str
 	}
 	slices.Sort(roots)
 	for _, root := range roots {
-		all := includeSSHD(files, root, 0, &[]placed{})
+		n := inclusion{files: files, open: map[string]bool{}}
+		n.read(root, 0)
 		blocks := map[string][]placed{}
 		order := []string{""}
-		for _, s := range *all {
+		for _, s := range n.all {
 			if blocks[s.Match] == nil && s.Match != "" {
 				order = append(order, s.Match)
 			}
@@ -123,44 +123,66 @@ func judgeSSHDBlock(block []placed, report func(f *inventory.Fact, id string, li
 	}
 }
 
-// includeSSHD appends what a file says, with what it includes in its place. A
-// Match block ends with the file that begins it.
-func includeSSHD(files map[string]*sshdFile, name string, depth int, to *[]placed) *[]placed {
-	f := files[name]
-	if f == nil || depth > 16 || len(*to) > maxSettings {
-		return to
+// inclusion follows Include lines, as deep as the server does and no file
+// inside of itself.
+type inclusion struct {
+	files map[string]*sshdFile
+	open  map[string]bool // files that are being read
+	all   []placed
+	count int
+}
+
+const (
+	maxIncludes     = 1000
+	maxIncludeDepth = 16
+)
+
+// read appends what a file says, with what it includes in its place. A Match
+// block ends with the file that begins it.
+func (n *inclusion) read(name string, depth int) {
+	f := n.files[name]
+	if n.count++; f == nil || n.open[name] || depth > maxIncludeDepth || n.count > maxIncludes || len(n.all) > maxSettings {
+		return
 	}
+	n.open[name] = true
+	defer delete(n.open, name)
 	for _, s := range f.settings {
 		if s.Key != "include" {
-			*to = append(*to, placed{s, f.fact})
+			n.all = append(n.all, placed{s, f.fact})
 			continue
 		}
-		for _, pattern := range strings.Fields(s.Value) {
+		for pattern := range strings.FieldsSeq(s.Value) {
 			pattern = strings.Trim(pattern, `"`)
 			if !strings.HasPrefix(pattern, "/") {
 				pattern = "/etc/ssh/" + pattern
 			}
-			var names []string
-			for p := range files {
-				if ok, _ := path.Match(pattern[1:], p); ok {
-					names = append(names, p)
-				}
+			if n.count > maxIncludes {
+				return
 			}
-			slices.Sort(names)
-			for _, n := range names {
-				from := len(*to)
-				includeSSHD(files, n, depth+1, to)
-				if s.Match != "" {
-					for i := from; i < len(*to); i++ {
-						if (*to)[i].Match == "" {
-							(*to)[i].Match = s.Match
-						}
+			for _, p := range n.matching(pattern[1:]) {
+				from := len(n.all)
+				n.read(p, depth+1)
+				for i := from; s.Match != "" && i < len(n.all); i++ {
+					if n.all[i].Match == "" {
+						n.all[i].Match = s.Match
 					}
 				}
 			}
 		}
 	}
-	return to
+}
+
+// matching are the files that a pattern means, in order.
+func (n *inclusion) matching(pattern string) []string {
+	n.count++
+	var names []string
+	for p := range n.files {
+		if ok, _ := path.Match(pattern, p); ok {
+			names = append(names, p)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // weakIn says which check a list of algorithms has, and what is weak in it.

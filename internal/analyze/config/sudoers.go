@@ -9,24 +9,9 @@ import (
 // it includes is read as files of their own.
 func readSudoers(f *file) error {
 	s := sudoers{f: f, commands: map[string][]string{}}
-	n, start := 0, 0
-	pending := ""
 	var lines []sudoLine
-	for line := range strings.Lines(string(f.text)) {
-		n++
-		line = strings.TrimRight(line, "\r\n")
-		if pending == "" {
-			start = n
-		}
-		if rest, ok := strings.CutSuffix(line, `\`); ok {
-			if len(pending) < maxSize {
-				pending += rest + " "
-			}
-			continue
-		}
-		line = strings.TrimSpace(withoutComment(pending + line))
-		pending = ""
-		if line == "" {
+	for line, start := range logicalLines(string(f.text), true) {
+		if line = strings.TrimSpace(withoutComment(line)); line == "" {
 			continue
 		}
 		if len(lines) >= maxSettings {
@@ -45,6 +30,9 @@ func readSudoers(f *file) error {
 	for _, l := range lines {
 		s.line(l)
 	}
+	if s.expanded > maxSettings {
+		return errSettings
+	}
 	return nil
 }
 
@@ -56,6 +44,7 @@ type sudoLine struct {
 type sudoers struct {
 	f        *file
 	commands map[string][]string // aliases
+	expanded int                 // commands, those of aliases counted wherever they are named
 }
 
 // withoutComment cuts a comment. "#1000" is a user, "#include" an order of old.
@@ -129,10 +118,9 @@ func (s *sudoers) line(l sudoLine) {
 	all, negated := false, false
 	everybody := false
 	for _, command := range splitList(spec) {
-		runas := ""
-		if strings.HasPrefix(command, "(") {
+		if strings.HasPrefix(command, "(") { // as whom
 			if end := strings.IndexByte(command, ')'); end > 0 {
-				runas, command = command[1:end], strings.TrimSpace(command[end+1:])
+				command = strings.TrimSpace(command[end+1:])
 			}
 		}
 		for {
@@ -148,7 +136,6 @@ func (s *sudoers) line(l sudoLine) {
 			}
 			command = strings.TrimSpace(after)
 		}
-		_ = runas
 		switch {
 		case strings.HasPrefix(command, "!"):
 			negated = true
@@ -172,8 +159,11 @@ func (s *sudoers) line(l sudoLine) {
 
 // command looks at one command, or those of an alias.
 func (s *sudoers) command(l sudoLine, who, command string, password bool, depth int) {
+	if s.expanded++; s.expanded > maxSettings {
+		return
+	}
 	if list, ok := s.commands[command]; ok {
-		if depth < 8 && len(list) < 1000 {
+		if depth < 8 {
 			for _, c := range list {
 				s.command(l, who, c, password, depth+1)
 			}

@@ -42,6 +42,7 @@ func (c *imageCheck) files(ctx context.Context) error {
 	caches, owners := map[string]*tally{}, map[string]*tally{}
 	users := c.users()
 	compiler := ""
+	shells := map[[32]byte]string{} // interpreters by digest: a copy has another name
 	n := 0
 	for f := range c.img.Files.All() {
 		if n++; n%4096 == 0 && ctx.Err() != nil {
@@ -74,6 +75,8 @@ func (c *imageCheck) files(ctx context.Context) error {
 		case inventory.Regular:
 			if f.Perm&0o6000 != 0 && f.Perm&0o111 != 0 {
 				setid = append(setid, f)
+			} else if f.Perm&0o111 != 0 && f.Size > 0 && interpreter(path.Base(f.Path)) {
+				shells[f.SHA256] = f.Path
 			}
 			if f.Perm&0o002 != 0 && f.Perm&0o6000 == 0 && !volatile(f.Path) {
 				tell("TW-FIL-004", mode(&f))
@@ -90,7 +93,7 @@ func (c *imageCheck) files(ctx context.Context) error {
 			c.named(&f, tell, &compiler)
 		}
 	}
-	c.setid(setid)
+	c.setid(setid, shells)
 	for _, dir := range sortedKeys(caches) {
 		t := caches[dir]
 		c.report("TW-FIL-011", t.path, t.layer, 0, fmt.Sprintf("%d files, %d bytes", t.files, t.bytes))
@@ -183,7 +186,7 @@ func cache(f *inventory.File) string {
 }
 
 // setid looks at setuid and setgid programs.
-func (c *imageCheck) setid(list []inventory.File) {
+func (c *imageCheck) setid(list []inventory.File, shells map[[32]byte]string) {
 	owned := map[string]bool{}
 	for i := range list {
 		owned[list[i].Path] = false
@@ -211,6 +214,8 @@ func (c *imageCheck) setid(list []inventory.File) {
 		switch {
 		case interpreter(path.Base(f.Path)):
 			c.report("TW-FIL-001", f.Path, f.Layer, 0, mode(f))
+		case shells[f.SHA256] != "":
+			c.report("TW-FIL-001", f.Path, f.Layer, 0, mode(f)+", a copy of /"+shells[f.SHA256])
 		case f.Perm&0o002 != 0 || f.Perm&0o020 != 0 && f.GID != 0:
 			c.report("TW-FIL-003", f.Path, f.Layer, 0, mode(f))
 		case listed && !owned[f.Path]:
@@ -301,7 +306,7 @@ func (c *imageCheck) named(f *inventory.File, tell func(id, message string), com
 			tell("TW-FIL-023", "")
 		}
 	case "Dockerfile", "docker-compose.yml", "docker-compose.yaml", "compose.yaml":
-		if f.Size > 0 && !aside(f.Path) {
+		if f.Size > 0 && !aside(f.Path) && !strings.HasPrefix(f.Path, "usr/lib/") {
 			tell("TW-FIL-025", "")
 		}
 	}

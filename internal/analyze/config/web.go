@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // weakCiphers returns what is weak in a list of ciphers in OpenSSL's form.
@@ -45,7 +46,7 @@ func readNginx(f *file) error {
 	list, err := p.block(0)
 	w := nginxWalk{f: f}
 	w.tls = listensTLS(list)
-	w.walk(list, nil)
+	w.walk(list, nil, false)
 	return err
 }
 
@@ -64,8 +65,9 @@ type nginxWalk struct {
 	tls bool
 }
 
-// walk looks at directives; around are the blocks they stand in.
-func (w *nginxWalk) walk(list []directive, around []*directive) {
+// walk looks at directives; around are the blocks they stand in, restricted
+// whether one of these does not let everybody in.
+func (w *nginxWalk) walk(list []directive, around []*directive, restricted bool) {
 	within := func(name string) *directive {
 		for i := len(around) - 1; i >= 0; i-- {
 			if around[i].name == name {
@@ -74,14 +76,14 @@ func (w *nginxWalk) walk(list []directive, around []*directive) {
 		}
 		return nil
 	}
-	restricted := slices.ContainsFunc(list, func(d directive) bool {
-		return d.name == "deny" || d.name == "auth_basic" && d.arg(0) != "off" || d.name == "auth_request" || d.name == "limit_except" || d.name == "internal" || d.name == "auth_jwt"
+	// What a location allows itself bounds only itself.
+	here := restricted || slices.ContainsFunc(list, func(d directive) bool {
+		return d.name == "limit_except" || d.name == "internal" || d.name == "auth_jwt"
 	})
-	for _, a := range around {
-		restricted = restricted || slices.ContainsFunc(a.blocks, func(d directive) bool {
-			return d.name == "deny" || d.name == "auth_basic" && d.arg(0) != "off" || d.name == "auth_request"
-		})
-	}
+	restricted = restricted || slices.ContainsFunc(list, func(d directive) bool {
+		return d.name == "deny" || d.name == "auth_basic" && d.arg(0) != "off" || d.name == "auth_request"
+	})
+	here = here || restricted
 	for i := range list {
 		d := &list[i]
 		text := strings.TrimSpace(d.name + " " + strings.Join(d.args, " "))
@@ -123,7 +125,7 @@ func (w *nginxWalk) walk(list []directive, around []*directive) {
 				w.f.report("TW-NGX-007", d.line, text)
 			}
 		case "stub_status":
-			if d.arg(0) != "off" && !restricted {
+			if d.arg(0) != "off" && !here {
 				w.f.report("TW-NGX-008", d.line, text)
 			}
 		case "proxy_pass", "fastcgi_pass", "uwsgi_pass":
@@ -133,12 +135,12 @@ func (w *nginxWalk) walk(list []directive, around []*directive) {
 				w.f.report("TW-NGX-009", d.line, text)
 			}
 		case "dav_methods":
-			if d.arg(0) != "off" && !restricted {
+			if d.arg(0) != "off" && !here {
 				w.f.report("TW-NGX-010", d.line, text)
 			}
 		}
 		if len(d.blocks) > 0 {
-			w.walk(d.blocks, append(around[:len(around):len(around)], d))
+			w.walk(d.blocks, append(around[:len(around):len(around)], d), restricted)
 		}
 	}
 }
@@ -181,6 +183,12 @@ func bounded(list []directive) bool {
 }
 
 func apacheWalk(f *file, list []directive, around []*directive) {
+	// Asked about the whole list, once.
+	listBounded := sync.OnceValue(func() bool { return bounded(list) })
+	proxyBounded := sync.OnceValue(func() bool { // the file's own <Proxy> section may say who may use it
+		return slices.ContainsFunc(list, func(s directive) bool { return strings.HasPrefix(s.name, "<proxy") && bounded(s.blocks) })
+	})
+	listOpen := sync.OnceValue(func() bool { return open(list) })
 	for i := range list {
 		d := &list[i]
 		args := strings.ToLower(strings.Join(d.args, " "))
@@ -210,19 +218,15 @@ func apacheWalk(f *file, list []directive, around []*directive) {
 			if args != "server-status" && args != "server-info" && args != "ldap-status" && args != "balancer-manager" {
 				break
 			}
-			if n := len(around); n > 0 && strings.HasPrefix(around[n-1].name, "<") && open(around[n-1].blocks) {
+			if len(around) > 0 && listOpen() {
 				f.report("TW-APA-006", d.line, text)
 			}
 		case "proxyrequests":
-			if args != "on" {
-				break
-			}
-			// The file's own <Proxy> section may say who may use it.
-			if !slices.ContainsFunc(list, func(s directive) bool { return strings.HasPrefix(s.name, "<proxy") && bounded(s.blocks) }) {
+			if args == "on" && !proxyBounded() {
 				f.report("TW-APA-007", d.line, text)
 			}
 		case "dav":
-			if args != "off" && !bounded(list) {
+			if args != "off" && !listBounded() {
 				f.report("TW-APA-008", d.line, text)
 			}
 		case "servertokens":

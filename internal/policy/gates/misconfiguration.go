@@ -35,6 +35,9 @@ func misconfigured(_ context.Context, s *policy.Subject, p policy.Params) ([]pol
 		if f.Hidden || advisory.LevelOf(f.Fact.Severity).Rank() < least || ids != nil && !ids[f.Fact.ID] || slices.Contains(p.List("exclude_ids"), f.Fact.ID) || exclude != nil && exclude.MatchString(f.Path) {
 			continue
 		}
+		if !f.Fact.From.IsZero() && s.Now.Before(f.Fact.From) || !f.Fact.Until.IsZero() && !s.Now.Before(f.Fact.Until) {
+			continue
+		}
 		message := fmt.Sprintf("%s %s", f.Fact.ID, f.Fact.Title)
 		if f.Path != "" {
 			message += " in " + f.Path
