@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/engine"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/inventory"
 	"github.com/tidewaiter/tidewaiter/internal/match"
 	"github.com/tidewaiter/tidewaiter/internal/store"
 )
@@ -50,7 +50,10 @@ var labelledFeeds = []string{
 	"osv-rubygems=osv/RubyGems/all.zip", "rubysec=rubysec/ruby-advisory-db.zip", "osv-nuget=osv/NuGet/all.zip", "osv-bitnami=osv/Bitnami/all.zip", "osv-hackage=osv/Hackage/all.zip",
 	"osv-cran=osv/CRAN/all.zip", "osv-julia=osv/Julia/all.zip", "friendsofphp=friendsofphp/security-advisories.zip", "elixir=elixir/elixir-security-advisories.zip",
 	"retirejs=retirejs", "nodejs-security-wg=nodejs-security-wg/vuln.zip", "osv-wolfi=osv/Wolfi/all.zip", "osv-debian=osv/Debian/all.zip",
-	"redhat-vex=redhat/sample/trustify-csaf/2024",
+	"redhat-vex=redhat/sample/trustify-csaf/2024", "nvd=nvd", "nvd-overrides=nvd/nvd-data-overrides-2026-08-21.jsonl.gz", "osv-kubernetes=osv/Kubernetes/all.zip", "osv-opam=osv/opam/all.zip",
+	// collections of single documents, some broken on purpose
+	"amazon=amazon/sample", "oracle=oracle/sample", "suse-oval=suse/sample/vuls-data-update/oval", "photon=photon/sample/vuls-data-update", "osv-rocky=rocky/sample", "fedora=fedora/sample/vunnel",
+	"openeuler=openeuler/sample/vuls-data-update/csaf", "bottlerocket=bottlerocket/sample", "arch=arch/sample/vunnel", "gentoo=gentoo/sample",
 }
 
 // realFeeds makes a database of the publishers' own files.
@@ -69,18 +72,11 @@ func realFeeds(t testing.TB, names ...string) *engine.Feeds {
 			continue
 		}
 		from := filepath.Join(folder, path)
-		if name == "alpine" {
-			// without the samples that lie beside it
-			tmp := t.TempDir()
-			releases, _ := filepath.Glob(filepath.Join(from, "v*"))
-			for _, r := range releases {
-				if err := os.CopyFS(filepath.Join(tmp, filepath.Base(r)), os.DirFS(r)); err != nil {
-					t.Fatal(err)
-				}
+		if strings.Contains(path, "/sample") && name != "redhat-vex" {
+			if _, err := f.RefreshExamples(t.Context(), name, from, engine.RefreshOptions{}); err != nil {
+				t.Fatal(err)
 			}
-			from = tmp
-		}
-		if _, err := f.Refresh(t.Context(), name, engine.RefreshOptions{From: from}); err != nil {
+		} else if _, err := f.Refresh(t.Context(), name, engine.RefreshOptions{From: from}); err != nil {
 			t.Fatal(err)
 		}
 		on := true
@@ -93,6 +89,7 @@ func realFeeds(t testing.TB, names ...string) *engine.Feeds {
 
 // label is a line of the labelled set.
 type label struct {
+	file                             string
 	line                             int
 	ecosystem, purl, id, why, record string
 	affected                         bool
@@ -114,7 +111,7 @@ func readLabels(t testing.TB, name string) []label {
 		if len(f) < 6 || f[3] != "yes" && f[3] != "no" {
 			t.Fatalf("%s:%d: %d fields", name, i+1, len(f))
 		}
-		l := label{line: i + 1, ecosystem: f[0], purl: f[1], id: f[2], affected: f[3] == "yes", why: f[4], record: f[5]}
+		l := label{file: filepath.Base(name), line: i + 1, ecosystem: f[0], purl: f[1], id: f[2], affected: f[3] == "yes", why: f[4], record: f[5]}
 		if len(f) > 6 {
 			l.gap = strings.TrimPrefix(f[6], "known gap: ")
 		}
@@ -133,15 +130,19 @@ func TestLabelledSet(t *testing.T) {
 	if raceDetector {
 		t.Skip("importing whole feeds takes half an hour with the race detector: .ci/run has this test without it")
 	}
-	labels := readLabels(t, "testdata/labelled.tsv")
+	labels := slices.Concat(readLabels(t, "testdata/labelled.tsv"), readLabels(t, "testdata/labelled-samples.tsv"), readLabels(t, "testdata/labelled-hand.tsv"))
 	f := realFeeds(t)
-	var purls bytes.Buffer
+	img := &inventory.Image{Reference: "labelled"}
 	for _, l := range labels {
-		fmt.Fprintln(&purls, l.purl)
-	}
-	img, err := engine.ReadPURLs(&purls, "labelled")
-	if err != nil {
-		t.Fatal(err)
+		p := inventory.Package{Type: "binary", CPEs: []string{l.purl}, Layer: -1} // a program that a signature tells
+		if f := strings.Split(l.purl, ":"); f[0] == "cpe" {
+			p.Name, p.Version = f[4], f[5]
+		} else if ps, err := engine.ReadPURLs(strings.NewReader(l.purl), "labelled"); err == nil {
+			p = ps.Packages[0]
+		} else {
+			t.Fatal(err)
+		}
+		img.Packages = append(img.Packages, p)
 	}
 	start := time.Now()
 	s, err := f.Scan(t.Context(), img, engine.ScanOptions{})
@@ -172,7 +173,7 @@ func TestLabelledSet(t *testing.T) {
 	for i, l := range labels {
 		// Of Hex there is a source that knows some packages only.
 		if state, ok := unjudged[i]; ok && l.ecosystem != "Hex" {
-			t.Errorf("line %d: %s was not judged: %s", l.line, l.purl, state)
+			t.Errorf("%s, line %d: %s was not judged: %s", l.file, l.line, l.purl, state)
 		}
 		got := found[i][l.id]
 		if scores[l.ecosystem] == nil {
@@ -182,10 +183,10 @@ func TestLabelledSet(t *testing.T) {
 			sc.add(l, got)
 		}
 		if got != l.affected && l.gap == "" {
-			t.Errorf("line %d: %s, %s: affected is %v, want %v: %s (%s)", l.line, l.purl, l.id, got, l.affected, l.why, l.record)
+			t.Errorf("%s, line %d: %s, %s: affected is %v, want %v: %s (%s)", l.file, l.line, l.purl, l.id, got, l.affected, l.why, l.record)
 		}
 		if got == l.affected && l.gap != "" {
-			t.Errorf("line %d: %s, %s comes out right: it is no gap any more", l.line, l.purl, l.id)
+			t.Errorf("%s, line %d: %s, %s comes out right: it is no gap any more", l.file, l.line, l.purl, l.id)
 		}
 	}
 	t.Logf("%d packages in %v", len(labels), took.Round(time.Millisecond))
