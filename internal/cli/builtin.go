@@ -106,6 +106,11 @@ func analyzers() []analyze.Analyzer {
 	}
 }
 
+// digestAnalyzers lists the analyzers of what package databases know of files.
+func digestAnalyzers() []analyze.Analyzer {
+	return []analyze.Analyzer{dpkg.Digests{}, rpm.Digests{}, apk.Digests{}}
+}
+
 // licenseAnalyzers lists the analyzers that recognise licences by their texts.
 func licenseAnalyzers() []analyze.Analyzer { return []analyze.Analyzer{&license.Analyzer{}} }
 

@@ -248,7 +248,7 @@ func (s *sourceFlags) looked() []string {
 	if !s.facts {
 		return nil
 	}
-	out := []string{policy.FactSecret, policy.FactAccount, policy.FactAccountFile, policy.FactSecretMatch, policy.FactMisconfigured}
+	out := []string{policy.FactSecret, policy.FactAccount, policy.FactAccountFile, policy.FactSecretMatch, policy.FactMisconfigured, policy.FactPackageFile}
 	if s.search.contents {
 		out = append(out, policy.FactContentMatch)
 	}

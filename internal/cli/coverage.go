@@ -31,7 +31,7 @@ func (a *app) coverageCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, an := range slices.Concat(analyzers(), licenseAnalyzers(), factAnalyzers(), searching) {
+			for _, an := range slices.Concat(analyzers(), licenseAnalyzers(), digestAnalyzers(), factAnalyzers(), searching) {
 				k := analyze.KeyOf(an)
 				list = append(list, entry{k.Analyzer, k.Version, k.Config})
 			}

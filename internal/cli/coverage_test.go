@@ -16,7 +16,7 @@ func everyAnalyzer(t *testing.T) []analyze.Analyzer {
 	if err != nil || len(searching) != 3 {
 		t.Fatal(len(searching), err)
 	}
-	return slices.Concat(analyzers(), licenseAnalyzers(), factAnalyzers(), searching)
+	return slices.Concat(analyzers(), licenseAnalyzers(), digestAnalyzers(), factAnalyzers(), searching)
 }
 
 // The coverage page speaks of everything there is, and of nothing else by name.

@@ -33,6 +33,7 @@ type sourceFlags struct {
 	search        searchFlags
 	secrets       secretFlags
 	licenses      bool // also licences that only texts show
+	verify        bool // compare packages' files with the digests of their databases
 }
 
 const sourceHelp = `IMAGE is a reference, with a prefix or as the obvious guess:
@@ -68,6 +69,7 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	s.search.add(f)
 	s.secrets.add(f)
 	f.BoolVar(&s.licenses, "license-texts", s.licenses, "also recognise licences by their texts")
+	f.BoolVar(&s.verify, "verify-packages", s.verify, "compare the files of OS packages with the digests of their databases; MD5 and SHA-1 cost a second reading")
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -205,7 +207,15 @@ func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
 		}
 		set.Analyzers = slices.Concat(set.Analyzers, factAnalyzers(), searching)
 	}
-	e := &engine.Engine{Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
+	verify := engine.NotVerified
+	switch {
+	case s.verify:
+		set.Analyzers = append(set.Analyzers, digestAnalyzers()...)
+		verify = engine.ByDigests
+	case s.facts:
+		verify = engine.ByLayers
+	}
+	e := &engine.Engine{Verify: verify, Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
 	return e, s.secrets.apply(set.Analyzers, e.ImageAnalyzers)
 }
 

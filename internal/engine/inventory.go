@@ -26,6 +26,7 @@ import (
 type Engine struct {
 	Set            *analyze.Set
 	ImageAnalyzers []analyze.ImageAnalyzer
+	Verify         Verification  // of the files of OS packages
 	Layers         *store.Layers // nil: nothing is remembered
 	Parallel       int           // layers read at once; 0 means as many as there are processors
 	Log            *slog.Logger
@@ -82,6 +83,9 @@ func (e *Engine) Inventory(ctx context.Context, ref image.Ref, o InventoryOption
 		img = inventory.Squash(layers)
 	}
 	describe(img, src)
+	if err := e.verify(ctx, src, layers, img); err != nil {
+		return nil, err
+	}
 	whole := true
 	for _, a := range e.ImageAnalyzers {
 		if err := a.AnalyzeImage(ctx, &img.Config, img); err != nil {

@@ -21,7 +21,7 @@ func (e *Engine) joinedKey(src *image.Image, o InventoryOptions) string {
 		return ""
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "join %d\nanalyzers %s\nwalk %v\nall layers %t\nfact memory %d\nconfig %s\n", inventory.JoinVersion, e.Set.Fingerprint(), analyze.WalkKey(), o.AllLayers, e.Set.FactMemory(), src.ConfigDigest)
+	fmt.Fprintf(h, "join %d\nanalyzers %s\nwalk %v\nall layers %t\nfact memory %d\nverify %d\nconfig %s\n", inventory.JoinVersion, e.Set.Fingerprint(), analyze.WalkKey(), o.AllLayers, e.Set.FactMemory(), e.Verify, src.ConfigDigest)
 	for _, a := range e.ImageAnalyzers {
 		config := ""
 		if c, ok := a.(interface{ ConfigDigest() string }); ok {

@@ -78,9 +78,12 @@ func (j *joiner) finish() {
 	slices.SortStableFunc(j.img.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Layer, b.Layer), strings.Compare(a.Path, b.Path), strings.Compare(a.Analyzer, b.Analyzer), strings.Compare(a.Message, b.Message))
 	})
-	slices.SortStableFunc(j.img.Facts, func(a, b Fact) int {
-		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
-	})
+	slices.SortStableFunc(j.img.Facts, CompareFacts)
+}
+
+// CompareFacts orders facts by kind, path and layer.
+func CompareFacts(a, b Fact) int {
+	return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(a.Path, b.Path), cmp.Compare(a.Layer, b.Layer))
 }
 
 // dropInstalled removes declared packages that are installed as well: what

@@ -11,7 +11,7 @@ import (
 // JoinVersion is raised whenever Squash, AllLayers or the form of a joined
 // image would give another result for the same layers: images kept under
 // another number are not taken.
-const JoinVersion = 1
+const JoinVersion = 2
 
 // A joined image is stored as: joinedForm, a table of all strings, and the
 // fields one after the other, with a number of the table for a string. Reading

@@ -21,6 +21,7 @@ const (
 
 // Types of entries.
 const (
+	typeChar        = 1
 	typeInt16       = 3
 	typeInt32       = 4
 	typeInt64       = 5
@@ -49,6 +50,12 @@ const (
 	tagArch
 	tagSourceRPM
 	tagFileModes
+	tagFileDigests
+	tagFileLinkTos
+	tagFileFlags
+	tagFileStates
+	tagFileVerify
+	tagDigestAlgo
 	tagOldFileNames
 	tagProvideName
 	tagRequireName
@@ -100,8 +107,18 @@ func tagOf(number uint32) (tag, bool) {
 		return tagArch, true
 	case 1027:
 		return tagOldFileNames, true
+	case 1029:
+		return tagFileStates, true
 	case 1030:
 		return tagFileModes, true
+	case 1035:
+		return tagFileDigests, true
+	case 1036:
+		return tagFileLinkTos, true
+	case 1037:
+		return tagFileFlags, true
+	case 1045:
+		return tagFileVerify, true
 	case 1044:
 		return tagSourceRPM, true
 	case 1047:
@@ -116,6 +133,8 @@ func tagOf(number uint32) (tag, bool) {
 		return tagDirNames, true
 	case 5009:
 		return tagLongSize, true
+	case 5011:
+		return tagDigestAlgo, true
 	case 5096:
 		return tagModularityLabel, true
 	}

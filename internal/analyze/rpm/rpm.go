@@ -98,8 +98,8 @@ const (
 	maxBlob     = 64 << 20 // bytes of one header; the largest known have some 20 MiB
 )
 
-// readDatabase appends the packages of one database.
-func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) error {
+// eachBlob yields every header of a database.
+func eachBlob(ctx context.Context, f *analyze.File, yield func([]byte) error) error {
 	r := &reader{r: f, data: f.Bytes(), size: f.Size, stop: ctx.Err}
 	head, err := r.at(0, min(f.Size, 32))
 	if err != nil {
@@ -116,16 +116,21 @@ func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) e
 	default:
 		return errors.New("neither Berkeley DB (hash) nor NDB nor SQLite")
 	}
-	var (
-		bad   badEntries
-		db    = database{path: f.Path, graph: newGraph(), first: len(out.Packages), out: out}
-		total int64
-	)
-	err = blobs(r, func(blob []byte) error {
+	var total int64
+	return blobs(r, func(blob []byte) error {
 		// every blob has bytes of its own; more of them than the file has means pages used twice
 		if total += int64(len(blob)); total > f.Size {
 			return fmt.Errorf("packages hold more than the %d bytes of the file", f.Size)
 		}
+		return yield(blob)
+	})
+}
+
+// readDatabase appends the packages of one database.
+func readDatabase(ctx context.Context, f *analyze.File, out *inventory.Record) error {
+	var bad badEntries
+	db := database{path: f.Path, graph: newGraph(), first: len(out.Packages), out: out}
+	err := eachBlob(ctx, f, func(blob []byte) error {
 		if len(out.Packages)-db.first >= maxPackages {
 			return fmt.Errorf("more than the limit of %d packages", maxPackages)
 		}
