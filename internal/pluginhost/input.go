@@ -333,7 +333,7 @@ func imageLines(w *bufio.Writer, img *plugin.Image) error {
 	line("cmd", c.Cmd...)
 	line("healthcheck", c.Healthcheck...)
 	for _, l := range img.Layers {
-		line("layer", l.DiffID, strconv.FormatInt(l.Size, 10), l.CreatedBy)
+		line("layer", cmp.Or(l.DiffID, "-"), strconv.FormatInt(l.Size, 10), l.CreatedBy)
 	}
 	for _, h := range c.History {
 		line("history", cmp.Or(h.Created, "-"), h.CreatedBy)

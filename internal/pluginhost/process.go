@@ -285,6 +285,29 @@ func (c *child) listen(f *os.File) {
 	}
 }
 
+// guard watches the memory of the plugin until the function that it returns is
+// called. Requests that are answered at once cost no look.
+func (c *child) guard() (unwatch func()) {
+	over := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Add(1)
+	t := time.AfterFunc(c.limits.Watch/16, func() {
+		defer watching.Done()
+		c.watch(over)
+	})
+	return func() {
+		close(over)
+		if t.Stop() {
+			watching.Done()
+		}
+		watching.Wait()
+		if c.peak.Load() == 0 && !c.ended.Load() {
+			_, peak := usage(c.cmd.Process.Pid)
+			c.peak.Store(peak)
+		}
+	}
+}
+
 // watch kills the plugin when its processes together take too much memory,
 // until the request is over.
 func (c *child) watch(over <-chan struct{}) {
@@ -300,7 +323,7 @@ func (c *child) watch(over <-chan struct{}) {
 		}
 		select {
 		case <-over:
-			if _, peak := usage(c.cmd.Process.Pid); !c.ended.Load() && peak > c.peak.Load() {
+			if _, peak := usage(c.cmd.Process.Pid); peak > c.peak.Load() {
 				c.peak.Store(peak)
 			}
 			return
@@ -324,24 +347,26 @@ func (c *child) ask(ctx context.Context, r *plugin.Request, time_ time.Duration,
 	c.used.Store(0)
 	c.most.Store(output)
 	c.busy.Store(true)
-	over := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() { c.watch(over) })
+	unwatch := c.guard()
 	defer func() {
-		close(over)
-		watching.Wait()
+		unwatch()
 		c.busy.Store(false)
 	}()
 	timer := time.NewTimer(time_)
 	defer timer.Stop()
 	_ = c.in.SetWriteDeadline(time.Now().Add(time_)) // pipes have deadlines
-	var sending sync.WaitGroup
-	sending.Go(func() {
+	send := func() {
 		if _, err := c.in.Write(append(b, '\n')); errors.Is(err, os.ErrDeadlineExceeded) {
 			c.fail(fmt.Errorf("it did not read its request within the limit \"plugin time\" of %v", time_))
 		}
-	})
-	defer sending.Wait()
+	}
+	if len(b) < 32<<10 { // it fits into the pipe, from which the last request was read
+		send()
+	} else {
+		var sending sync.WaitGroup
+		sending.Go(send)
+		defer sending.Wait()
+	}
 	for first := true; ; {
 		select {
 		case <-ctx.Done():
@@ -445,11 +470,7 @@ func (p *Plugin) output(ctx context.Context, args, env []string, time_ time.Dura
 		return nil, err
 	}
 	c.most.Store(most)
-	over := make(chan struct{})
-	var watching sync.WaitGroup
-	watching.Go(func() { c.watch(over) })
-	defer watching.Wait()
-	defer close(over)
+	defer c.guard()()
 	timer := time.NewTimer(time_)
 	defer timer.Stop()
 	var out bytes.Buffer
