@@ -12,4 +12,6 @@ mkdir -p .bench
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o .bench/tidewaiter ./cmd/tidewaiter
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o .bench/floor ./bench/floor
 CGO_ENABLED=0 go build -trimpath -o .bench/measure ./bench/measure
-exec .bench/measure -runs "${RUNS:-5}" -corpus "$corpus" -tidewaiter .bench/tidewaiter -floor .bench/floor
+.bench/measure -runs "${RUNS:-5}" -corpus "$corpus" -tidewaiter .bench/tidewaiter -floor .bench/floor
+# Plugins: one that wants nothing, one in Python with 100 files, 1,000 questions to a gate.
+exec go test -run '^$' -bench . -benchtime 20x ./internal/pluginhost

@@ -68,11 +68,12 @@ func (e *Engine) keepJoined(ctx context.Context, key string, img *inventory.Imag
 }
 
 // sameSource reports whether the layers hold nothing but what stands in their
-// blobs: what a source could not read of them may be readable the next time.
+// blobs: what a source could not read of them may be readable the next time, and
+// an analyzer that failed may succeed.
 func sameSource(layers []inventory.Layer) bool {
 	for i := range layers {
 		for k := range layers[i].Records {
-			if layers[i].Records[k].Analyzer == sourceRecord {
+			if r := &layers[i].Records[k]; r.Analyzer == sourceRecord || r.Forget {
 				return false
 			}
 		}

@@ -13,6 +13,8 @@ package pluginhost
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -331,6 +333,18 @@ type broken struct{ h *Host }
 
 func (broken) Name() string { return "plugins" }
 func (broken) Version() int { return 1 }
+
+// ConfigDigest stands for the plugins of no use and what is wrong with them.
+func (b broken) ConfigDigest() string {
+	h := sha256.New()
+	for _, p := range b.h.plugins {
+		if p.Err != nil {
+			fmt.Fprintf(h, "%s %s %v\n", p.Path, p.Digest, p.Err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 func (b broken) AnalyzeImage(_ context.Context, _ *inventory.Config, img *inventory.Image) error {
 	for _, p := range b.h.plugins {
 		if p.Err != nil {
