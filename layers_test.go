@@ -19,6 +19,7 @@ const module = "github.com/tidewaiter/tidewaiter/"
 var numbers = map[string]int{
 	".":                     0, // the documents that the program prints
 	"internal/inflate":      1,
+	"internal/compact":      1,
 	"internal/jsontext":     1,
 	"internal/version":      1,
 	"internal/spdx":         1,

@@ -7,6 +7,7 @@
 package advisory
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -222,12 +223,19 @@ type Statement struct {
 // aliases and what it names upstream; without doubles, in that order.
 func (a *Advisory) CVEs() []string {
 	var out []string
-	seen := map[string]bool{}
-	for _, ids := range [][]string{{a.ID}, a.Aliases, a.Upstream} {
+	var seen map[string]bool // of long lists
+	for _, ids := range [...][]string{{a.ID}, a.Aliases, a.Upstream} {
 		for _, id := range ids {
-			if IsCVE(id) && !seen[id] {
+			if !IsCVE(id) || seen[id] || seen == nil && slices.Contains(out, id) {
+				continue
+			}
+			if out = append(out, id); seen != nil {
 				seen[id] = true
-				out = append(out, id)
+			} else if len(out) > 16 {
+				seen = map[string]bool{}
+				for _, known := range out {
+					seen[known] = true
+				}
 			}
 		}
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"text/tabwriter"
 	"time"
@@ -11,10 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
+	"github.com/tidewaiter/tidewaiter/internal/store"
 )
 
 func (a *app) cacheCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "cache", Short: "Show and prune what is remembered of layers and images", Args: cobra.NoArgs,
+	cmd := &cobra.Command{Use: "cache", Short: "Show and prune what is remembered of layers, images and matches", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
 	cmd.AddCommand(a.cacheListCommand(), a.cachePruneCommand())
 	return cmd
@@ -39,6 +42,10 @@ func (a *app) cacheListCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			matches, err := a.matchStat(cmd.Context())
+			if err != nil {
+				return err
+			}
 			if asJSON {
 				all := make([]any, 0, len(stats)+len(images))
 				for _, s := range stats {
@@ -46,6 +53,9 @@ func (a *app) cacheListCommand() *cobra.Command {
 				}
 				for _, s := range images {
 					all = append(all, s)
+				}
+				if matches.Packages > 0 {
+					all = append(all, matches)
 				}
 				enc := json.NewEncoder(a.out)
 				enc.SetIndent("", "  ")
@@ -66,7 +76,9 @@ func (a *app) cacheListCommand() *cobra.Command {
 				total += s.Bytes
 			}
 			w.Flush()
-			_, err = fmt.Fprintf(a.out, "%s, %s, %s\n", count(len(stats), "layer"), count(len(images), "image"), size(total))
+			if _, err = fmt.Fprintf(a.out, "%s, %s, %s\n", count(len(stats), "layer"), count(len(images), "image"), size(total)); err == nil && matches.Packages > 0 {
+				_, err = fmt.Fprintf(a.out, "%s matched before, %s\n", count(matches.Packages, "package"), size(matches.Bytes))
+			}
 			return err
 		},
 	}
@@ -140,14 +152,59 @@ func (a *app) cachePruneCommand() *cobra.Command {
 			if err := errors.Join(layers.DeleteJoined(cmd.Context(), goneImages), layers.Delete(cmd.Context(), gone)); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(a.out, "forgot %d of %s and %d of %s, %s\n", len(gone), count(len(stats), "layer"), len(goneImages), count(len(images), "image"), size(freed))
-			return err
+			if _, err = fmt.Fprintf(a.out, "forgot %d of %s and %d of %s, %s\n", len(gone), count(len(stats), "layer"), len(goneImages), count(len(images), "image"), size(freed)); err != nil || !all && unused == 0 {
+				return err
+			}
+			if all {
+				unused = 0
+			}
+			return a.pruneMatches(cmd.Context(), unused)
 		},
 	}
 	cmd.Flags().DurationVar(&unused, "unused", 0, "forget what was not used for this long")
 	cmd.Flags().StringVar(&maxSize, "max-size", "", "forget the least recently used until the rest fits into `SIZE`, such as 1GiB")
 	cmd.Flags().BoolVar(&all, "all", false, "forget everything")
 	return cmd
+}
+
+// withMatches opens what was matched before, where there is any.
+func (a *app) withMatches(ctx context.Context, f func(*store.Answers) error) error {
+	path, err := a.matchesFile()
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil // nothing was matched yet
+	}
+	answers, err := store.OpenAnswers(ctx, path)
+	if err != nil {
+		return err
+	}
+	defer answers.Close()
+	return f(answers)
+}
+
+func (a *app) matchStat(ctx context.Context) (s store.AnswersStat, err error) {
+	err = a.withMatches(ctx, func(answers *store.Answers) (err error) {
+		s, err = answers.Stat(ctx)
+		return err
+	})
+	return s, err
+}
+
+// pruneMatches forgets the matches not used for so long; 0: all.
+func (a *app) pruneMatches(ctx context.Context, unused time.Duration) error {
+	return a.withMatches(ctx, func(answers *store.Answers) error {
+		var before time.Time
+		if unused > 0 {
+			before = time.Now().Add(-unused)
+		}
+		n, err := answers.Prune(ctx, before)
+		if err == nil && n > 0 {
+			_, err = fmt.Fprintf(a.out, "forgot what was found about %s\n", count(int(n), "package"))
+		}
+		return err
+	})
 }
 
 func count(n int, noun string) string {

@@ -108,6 +108,9 @@ func (f *checkFlags) run(ctx context.Context, a *app, source *sourceFlags, outpu
 		return err
 	}
 	defer done()
+	if !source.noCache {
+		defer a.keepMatches(ctx, feeds)()
+	}
 	feeds.Now = func() time.Time { return now }
 	img, err := a.input(ctx, source, arg)
 	if err != nil {

@@ -165,6 +165,18 @@ func version() string {
 	return v
 }
 
+// build identifies the program file: its version, and, because builds between
+// versions have none, its size and time.
+func build() string {
+	id := version()
+	if path, err := os.Executable(); err == nil {
+		if info, err := os.Stat(path); err == nil {
+			id += fmt.Sprintf(" %d %d", info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return id
+}
+
 // exactArgs refuses a wrong number of arguments in a way that says what to do.
 func exactArgs(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

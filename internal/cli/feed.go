@@ -44,7 +44,7 @@ func (a *app) feeds(ctx context.Context) (*engine.Feeds, func() error, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return &engine.Feeds{DB: db, Sources: append(sources(), host.Sources()...), Client: &feed.Client{}, Now: time.Now, Log: a.log}, db.Close, nil
+	return &engine.Feeds{DB: db, Sources: append(sources(), host.Sources()...), Client: &feed.Client{}, Now: time.Now, Log: a.log, Build: build()}, db.Close, nil
 }
 
 func (a *app) feedUpdateCommand() *cobra.Command {

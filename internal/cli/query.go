@@ -221,6 +221,9 @@ func (k *asker) subject(ctx context.Context, arg string) (query.Subject, error) 
 		return s, err
 	}
 	defer done()
+	if !k.flags.source.noCache {
+		defer k.a.keepMatches(ctx, feeds)()
+	}
 	feeds.Now = func() time.Time { return k.now }
 	var o engine.ScanOptions
 	if k.flags.asOf != "" {

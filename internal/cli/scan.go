@@ -141,6 +141,9 @@ func (f *scanFlags) scan(ctx context.Context, a *app, source *sourceFlags, arg s
 		return nil, err
 	}
 	defer done()
+	if !source.noCache {
+		defer a.keepMatches(ctx, feeds)()
+	}
 	img, err := a.input(ctx, source, arg)
 	if err != nil {
 		return nil, err

@@ -215,7 +215,7 @@ func (s *sourceFlags) engine(a *app) (*engine.Engine, error) {
 	case s.facts:
 		verify = engine.ByLayers
 	}
-	e := &engine.Engine{Verify: verify, Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log}
+	e := &engine.Engine{Verify: verify, Set: set, ImageAnalyzers: imageAnalyzers(s.facts), Parallel: s.parallel, Log: a.log, Build: build()}
 	return e, s.secrets.apply(set.Analyzers, e.ImageAnalyzers)
 }
 

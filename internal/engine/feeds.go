@@ -21,6 +21,8 @@ type Feeds struct {
 	Client  *feed.Client
 	Now     func() time.Time
 	Log     *slog.Logger
+	Answers *store.Answers // what was matched before; nil: nothing is kept
+	Build   string         // identifies the program: what another build found is not taken
 }
 
 // FeedSetting is what an owner decides about one source.

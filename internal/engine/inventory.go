@@ -30,6 +30,9 @@ type Engine struct {
 	Layers         *store.Layers // nil: nothing is remembered
 	Parallel       int           // layers read at once; 0 means as many as there are processors
 	Log            *slog.Logger
+	// Build identifies the program: what another build has put together out of
+	// layers is not taken, because it may have done so by other rules.
+	Build string
 }
 
 // InventoryOptions are the choices of one [Engine.Inventory].

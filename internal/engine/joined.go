@@ -13,15 +13,15 @@ import (
 
 // joinedKey stands for everything that the joined inventory of an image
 // depends on: its layers in their order, its configuration, the walk, all
-// analyzers with their versions and configurations, the joins, and the choices
-// that change it. It is "" where nothing can be kept: without a cache, or
+// analyzers with their versions and configurations, the build of the program
+// with its joins, and the choices that change it. It is "" where nothing can be kept: without a cache, or
 // where a layer has no DiffID.
 func (e *Engine) joinedKey(src *image.Image, o InventoryOptions) string {
 	if e.Layers == nil || src.ConfigDigest == "" || len(src.Layers) == 0 {
 		return ""
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "join %d\nanalyzers %s\nwalk %v\nall layers %t\nfact memory %d\nverify %d\nconfig %s\n", inventory.JoinVersion, e.Set.Fingerprint(), analyze.WalkKey(), o.AllLayers, e.Set.FactMemory(), e.Verify, src.ConfigDigest)
+	fmt.Fprintf(h, "build %s\nanalyzers %s\nwalk %v\nall layers %t\nfact memory %d\nverify %d\nconfig %s\n", e.Build, e.Set.Fingerprint(), analyze.WalkKey(), o.AllLayers, e.Set.FactMemory(), e.Verify, src.ConfigDigest)
 	for _, a := range e.ImageAnalyzers {
 		config := ""
 		if c, ok := a.(interface{ ConfigDigest() string }); ok {

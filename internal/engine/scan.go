@@ -32,16 +32,13 @@ func (f *Feeds) Scan(ctx context.Context, img *inventory.Image, o ScanOptions) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := match.Find(ctx, in, snap, f.matchOptions(views, snap))
+	r, err := f.find(ctx, in, snap, views, o.AsOf.IsZero())
 	if err != nil {
 		return nil, err
 	}
 	s := &match.Scan{Image: img, Findings: r.Findings, States: r.States, Problems: r.Problems, Generation: snap.Generation, At: f.Now().UTC()}
 	if !o.AsOf.IsZero() {
 		s.At = o.AsOf.UTC()
-	}
-	if err := enrich(ctx, snap, s, f.matchOptions(views, snap)); err != nil {
-		return nil, err
 	}
 	for _, v := range views {
 		if v.Enabled && v.Status != nil {
@@ -110,63 +107,19 @@ func (f *Feeds) matchOptions(views []FeedView, snap *store.Snapshot) match.Optio
 		}
 	}
 	cves := func(ctx context.Context, ids []string) (map[string]string, error) {
-		heads, err := snap.Heads(ctx, ids)
+		heads, err := snap.Heads(ctx, ids, nil)
 		if err != nil {
 			return nil, err
 		}
-		return match.CVEs(slices.Concat(slices.Collect(maps.Values(heads))...)), nil
+		var records []advisory.Advisory
+		for _, list := range heads {
+			for _, a := range list {
+				records = append(records, *a)
+			}
+		}
+		return match.CVEs(records), nil
 	}
 	return match.Options{CVEs: cves, Coverage: snap, Priority: func(source string) int { return priority[source] }, Replaces: replaces, Claiming: snap.Claiming}
-}
-
-func ids(findings []match.Finding) []string {
-	seen := map[string]bool{}
-	var out []string
-	for i := range findings {
-		for _, id := range append([]string{findings[i].ID}, findings[i].Aliases...) {
-			if !seen[id] {
-				seen[id] = true
-				out = append(out, id)
-			}
-		}
-	}
-	return out
-}
-
-// enrich adds what catalogues know of the vulnerabilities found.
-// Of several that judge how bad one is, the highest rank is heard first.
-func enrich(ctx context.Context, snap *store.Snapshot, s *match.Scan, o match.Options) error {
-	all := ids(s.Findings)
-	exploited, err := snap.Exploited(ctx, all)
-	if err != nil {
-		return err
-	}
-	scores, err := snap.EPSS(ctx, all)
-	if err != nil {
-		return err
-	}
-	heads, err := snap.Heads(ctx, all)
-	if err != nil {
-		return err
-	}
-	for _, list := range heads {
-		slices.SortStableFunc(list, func(a, b advisory.Advisory) int { return o.Priority(b.Source) - o.Priority(a.Source) })
-	}
-	for i := range s.Findings {
-		f := &s.Findings[i]
-		for _, id := range append([]string{f.ID}, f.Aliases...) {
-			for k := range heads[id] {
-				f.Supplement(&heads[id][k])
-			}
-			if e, ok := exploited[id]; ok && f.Exploited == nil {
-				f.Exploited = &e
-			}
-			if e, ok := scores[id]; ok && f.EPSS == nil {
-				f.EPSS = &e
-			}
-		}
-	}
-	return nil
 }
 
 // distroState says whether the distribution is known, and for how long it is

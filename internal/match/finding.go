@@ -12,14 +12,14 @@ import (
 
 // findings makes one finding per vulnerability of everything that was judged
 // about one package.
-func findings(c *comparer, index int, p *inventory.Package, judged []judgement, cves map[string]string, o Options) []Finding {
+func findings(c *comparer, p *inventory.Package, judged []judgement, cves map[string]string, o Options) []Finding {
 	groups := groupByVulnerability(judged, cves)
 	var out []Finding
 	for _, g := range groups {
 		slices.SortStableFunc(g.judged, func(a, b judgement) int {
 			return cmp.Or(cmp.Compare(priority(o, b.Source), priority(o, a.Source)), strings.Compare(a.Source, b.Source), strings.Compare(a.Advisory, b.Advisory))
 		})
-		f, ok := g.finding(c, index, p, o)
+		f, ok := g.finding(c, p, o)
 		if ok {
 			out = append(out, f)
 		}
@@ -40,8 +40,8 @@ func priority(o Options, source string) int {
 // "fixed here" silences the general databases. One that is still looking, or
 // whose word cannot be compared, does not speak. Within one rank any record
 // that says "affected" counts.
-func (g *group) finding(c *comparer, index int, p *inventory.Package, o Options) (Finding, bool) {
-	f := Finding{ID: g.id, Aliases: g.aliases, Package: index}
+func (g *group) finding(c *comparer, p *inventory.Package, o Options) (Finding, bool) {
+	f := Finding{ID: g.id, Aliases: g.aliases}
 	decided, affected, rank, mended := false, false, 0, ""
 	for i := range g.judged {
 		j := &g.judged[i]
@@ -217,6 +217,13 @@ func (j *judgement) nearestFix(c *comparer) (advisory.Fix, version.Version) {
 		}
 	}
 	return fix, version.Version{}
+}
+
+// Supplements reports whether a record may say something of the vulnerability
+// of that name as such: the name is its own or an alias, it is about one
+// vulnerability at most, and it was not taken back.
+func Supplements(a *advisory.Advisory, name string) bool {
+	return a.Withdrawn.IsZero() && (name == a.ID || !slices.Contains(a.Upstream, name)) && len(a.CVEs()) <= 1
 }
 
 // Supplement adds what a record says of the vulnerability as such, without

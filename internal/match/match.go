@@ -6,7 +6,6 @@ package match
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -121,95 +120,16 @@ type Options struct {
 // Find matches packages against advisories. The error is that of the look-up;
 // what could not be compared is in the Result.
 func Find(ctx context.Context, in Input, db Advisories, o Options) (Result, error) {
-	var r Result
-	asked := make([][]lookup, len(in.Packages))
-	var keys []advisory.Key
-	seen := map[advisory.Key]bool{}
-	for i := range in.Packages {
-		ls, state := in.lookups(&in.Packages[i])
-		asked[i] = ls
-		if state != Judged {
-			r.States = append(r.States, PackageState{Package: i, State: state, Message: stateMessage(state, &in.Packages[i], in.Distro)})
-			continue
-		}
-		if ps, ok := coverageOf(i, ls, o.Coverage); !ok {
-			r.States = append(r.States, ps)
-		}
-		for _, l := range ls {
-			if !seen[l.key] {
-				seen[l.key] = true
-				keys = append(keys, l.key)
-			}
-		}
+	q := Ask(in)
+	all := make([]int, len(in.Packages))
+	for i := range all {
+		all[i] = i
 	}
-	advisories, err := db.AdvisoriesFor(ctx, keys)
+	answers, err := q.Answer(ctx, all, db, o)
 	if err != nil {
-		return Result{}, fmt.Errorf("looking up advisories: %w", err)
+		return Result{}, err
 	}
-	replaced, err := o.replaced(ctx, advisories)
-	if err != nil {
-		return Result{}, fmt.Errorf("looking up advisories: %w", err)
-	}
-	byKey := map[advisory.Key][]claim{}
-	for i := range advisories {
-		a := &advisories[i]
-		for k := range a.Affected {
-			key := a.Affected[k].Key
-			if seen[key] {
-				byKey[key] = append(byKey[key], claim{a, &a.Affected[k], replaced[a.Source][a.ID]})
-			}
-		}
-	}
-	problems := map[string]bool{}
-	c := newComparer()
-	judgedOf := make([][]judgement, len(in.Packages))
-	unnamed := map[string]bool{} // identifiers of vulnerabilities whose CVE their records do not tell
-	for i := range in.Packages {
-		p := &in.Packages[i]
-		var judged []judgement
-		for _, l := range asked[i] {
-			for _, cl := range byKey[l.key] {
-				j, relevant, problem := c.judge(p, l, cl)
-				if problem != "" && !problems[problem] {
-					problems[problem] = true
-					r.Problems = append(r.Problems, problem)
-				}
-				if relevant {
-					judged = append(judged, j)
-					noteUnnamed(unnamed, cl.advisory)
-				}
-			}
-			if _, err := c.parse(l.scheme, l.version); err != nil && len(byKey[l.key]) > 0 {
-				if n := len(r.States); n == 0 || r.States[n-1].Package != i {
-					r.States = append(r.States, PackageState{Package: i, State: BadVersion, Stream: l.key.Stream, Message: err.Error()})
-				}
-			}
-		}
-		judgedOf[i] = judged
-	}
-	var cves map[string]string
-	if o.CVEs != nil && len(unnamed) > 0 {
-		if cves, err = o.CVEs(ctx, slices.Sorted(maps.Keys(unnamed))); err != nil {
-			return Result{}, fmt.Errorf("looking up identifiers: %w", err)
-		}
-	}
-	var owned *owners
-	for i, judged := range judgedOf {
-		if len(judged) == 0 {
-			continue
-		}
-		p := &in.Packages[i]
-		fs := findings(c, i, p, judged, cves, o)
-		if p.Owner != "" && len(fs) > 0 {
-			if owned == nil {
-				owned = newOwners(in, o.Coverage)
-			}
-			owned.suppress(p, fs)
-		}
-		r.Findings = append(r.Findings, fs...)
-	}
-	slices.SortStableFunc(r.States, func(a, b PackageState) int { return a.Package - b.Package })
-	return r, nil
+	return q.Result(answers, o), nil
 }
 
 func stateMessage(s State, p *inventory.Package, d *inventory.Distro) string {

@@ -93,17 +93,36 @@ func (s *Scan) Unjudged() map[State]int {
 // before suppressed, exploited, then fixable, then by severity, EPSS score,
 // id and package.
 func SortByRisk(findings []Finding, packages []inventory.Package) {
-	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(
-			boolFirst(a.Suppressed == "", b.Suppressed == ""),
-			boolFirst(a.Exploited != nil, b.Exploited != nil),
-			boolFirst(a.Fix.State == advisory.Fixed, b.Fix.State == advisory.Fixed),
-			cmp.Compare(b.Severity.Rank(), a.Severity.Rank()),
-			cmp.Compare(score(b.EPSS), score(a.EPSS)),
-			strings.Compare(a.ID, b.ID),
-			inventory.ComparePackages(&packages[a.Package], &packages[b.Package]),
-		)
+	order := make([]*Finding, len(findings)) // findings are large: they are moved once
+	for i := range findings {
+		order[i] = &findings[i]
+	}
+	slices.SortStableFunc(order, func(a, b *Finding) int {
+		if d := boolFirst(a.Suppressed == "", b.Suppressed == ""); d != 0 {
+			return d
+		}
+		if d := boolFirst(a.Exploited != nil, b.Exploited != nil); d != 0 {
+			return d
+		}
+		if d := boolFirst(a.Fix.State == advisory.Fixed, b.Fix.State == advisory.Fixed); d != 0 {
+			return d
+		}
+		if d := cmp.Compare(b.Severity.Rank(), a.Severity.Rank()); d != 0 {
+			return d
+		}
+		if d := cmp.Compare(score(b.EPSS), score(a.EPSS)); d != 0 {
+			return d
+		}
+		if d := strings.Compare(a.ID, b.ID); d != 0 {
+			return d
+		}
+		return inventory.ComparePackages(&packages[a.Package], &packages[b.Package])
 	})
+	sorted := make([]Finding, len(findings))
+	for i, f := range order {
+		sorted[i] = *f
+	}
+	copy(findings, sorted)
 }
 
 func score(e *advisory.EPSS) float64 {

@@ -21,6 +21,7 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/match"
 )
 
 // Kinds of records. The numbers are stored.
@@ -227,6 +228,7 @@ type stagedRecord struct {
 	Body    []byte        `cbor:"5,keyasint"`
 	Claims  []stagedClaim `cbor:"6,keyasint"`
 	Aliases []string      `cbor:"7,keyasint"`
+	General []string      `cbor:"8,keyasint"` // those of Aliases about which the record says something as such
 }
 
 type stagedClaim struct {
@@ -321,6 +323,11 @@ func stageItem(source string, it feed.Item) (r stagedRecord, err error) {
 			return r, err
 		}
 		r.Aliases = slices.Concat([]string{a.ID}, a.Aliases, a.Upstream)
+		for _, name := range r.Aliases {
+			if match.Supplements(a, name) {
+				r.General = append(r.General, name)
+			}
+		}
 	case it.Exploited != nil:
 		e := it.Exploited
 		r.Kind, r.ID, head = kindExploited, e.ID, e
@@ -432,7 +439,7 @@ func (s *stage) write(ctx context.Context, tx *sql.Tx, source string, generation
 	}
 	records := newBatch(ctx, tx, "INSERT INTO records (id, kind, source, ext_id, digest, head, body, gen_from) VALUES ", 8, "")
 	claims := newBatch(ctx, tx, "INSERT INTO claims (key, record, affected) VALUES ", 3, "")
-	aliases := newBatch(ctx, tx, "INSERT INTO aliases (alias, record) VALUES ", 2, "")
+	aliases := newBatch(ctx, tx, "INSERT INTO aliases (alias, record, general) VALUES ", 3, "")
 	in := bufio.NewReaderSize(s.spool, 1<<20)
 	for range s.staged {
 		var n [4]byte
@@ -469,7 +476,7 @@ func (s *stage) write(ctx context.Context, tx *sql.Tx, source string, generation
 			}
 		}
 		for _, a := range r.Aliases {
-			if err := aliases.add(a, row); err != nil {
+			if err := aliases.add(a, row, slices.Contains(r.General, a)); err != nil {
 				return err
 			}
 		}

@@ -71,8 +71,9 @@ func encodeScores(block []advisory.EPSS) []byte {
 
 var errScores = errors.New("broken block of EPSS scores")
 
-func decodeScores(b []byte, day int64, yield func(advisory.EPSS)) error {
-	date := time.Unix(day*86400, 0).UTC()
+// eachScore yields the scores of a block in order, until yield says no. The
+// identifier is valid until the next.
+func eachScore(b []byte, yield func(id []byte, score, percentile float32) bool) error {
 	var id []byte
 	for len(b) > 0 {
 		shared, n := binary.Uvarint(b)
@@ -86,11 +87,37 @@ func decodeScores(b []byte, day int64, yield func(advisory.EPSS)) error {
 		}
 		id = append(id[:shared], b[n:n+int(rest)]...)
 		b = b[n+int(rest):]
-		score, percentile := math.Float32frombits(binary.LittleEndian.Uint32(b)), math.Float32frombits(binary.LittleEndian.Uint32(b[4:]))
+		if !yield(id, math.Float32frombits(binary.LittleEndian.Uint32(b)), math.Float32frombits(binary.LittleEndian.Uint32(b[4:]))) {
+			return nil
+		}
 		b = b[8:]
-		yield(advisory.EPSS{ID: string(id), Score: round5(score), Percentile: round5(percentile), Date: date})
 	}
 	return nil
+}
+
+func decodeScores(b []byte, day int64, yield func(advisory.EPSS)) error {
+	date := time.Unix(day*86400, 0).UTC()
+	return eachScore(b, func(id []byte, score, percentile float32) bool {
+		yield(advisory.EPSS{ID: string(id), Score: round5(score), Percentile: round5(percentile), Date: date})
+		return true
+	})
+}
+
+// findScores adds the scores of a block that are wanted. Like the block, ids
+// are sorted; it returns those that lie behind it.
+func findScores(b []byte, day int64, ids []string, out map[string]advisory.EPSS) ([]string, error) {
+	date := time.Unix(day*86400, 0).UTC()
+	err := eachScore(b, func(id []byte, score, percentile float32) bool {
+		for len(ids) > 0 && ids[0] < string(id) {
+			ids = ids[1:]
+		}
+		if len(ids) > 0 && ids[0] == string(id) {
+			out[ids[0]] = advisory.EPSS{ID: ids[0], Score: round5(score), Percentile: round5(percentile), Date: date}
+			ids = ids[1:]
+		}
+		return len(ids) > 0
+	})
+	return ids, err
 }
 
 // round5 undoes what 32 bits add: publishers give five decimals.
@@ -107,47 +134,38 @@ func (s *Snapshot) EPSS(ctx context.Context, ids []string) (map[string]advisory.
 	if err != nil || day < 0 {
 		return nil, err
 	}
-	wanted := map[string]bool{}
-	for _, id := range ids {
-		wanted[id] = true
-	}
-	out := map[string]advisory.EPSS{}
-	ids = slices.Sorted(func(yield func(string) bool) {
-		for id := range wanted {
-			if !yield(id) {
-				return
-			}
-		}
-	})
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	out := make(map[string]advisory.EPSS, len(ids))
 	stmt, err := s.db.read.PrepareContext(ctx, "SELECT first, data FROM epss WHERE day = ? AND first <= ? ORDER BY first DESC LIMIT 1")
 	if err != nil {
 		return nil, err
 	}
 	defer stmt.Close()
 	last := ""
-	for _, id := range ids {
-		if _, ok := out[id]; ok {
-			continue
-		}
+	var raw []byte
+	for len(ids) > 0 {
+		id := ids[0]
 		var first string
-		var data []byte
-		err := stmt.QueryRowContext(ctx, day, id).Scan(&first, &data)
-		if errors.Is(err, sql.ErrNoRows) || err == nil && first == last {
-			continue
-		}
+		var data sql.RawBytes
+		rows, err := stmt.QueryContext(ctx, day, id)
 		if err != nil {
 			return nil, err
 		}
-		last = first
-		raw, err := unpack(data)
-		if err == nil {
-			err = decodeScores(raw, day, func(e advisory.EPSS) {
-				if wanted[e.ID] {
-					out[e.ID] = e
-				}
-			})
+		found := rows.Next()
+		if found {
+			if err = rows.Scan(&first, &data); err == nil && first != last {
+				raw, err = unpackTo(raw[:0], data)
+			}
 		}
-		if err != nil {
+		if err = errors.Join(err, rows.Close(), rows.Err()); err != nil {
+			return nil, err
+		}
+		if !found || first == last { // before the first block, or not in its own
+			ids = ids[1:]
+			continue
+		}
+		last = first
+		if ids, err = findScores(raw, day, ids, out); err != nil {
 			return nil, err
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
 	"github.com/tidewaiter/tidewaiter/internal/feed"
+	"github.com/tidewaiter/tidewaiter/internal/match"
 )
 
 // Snapshot is what was known at one generation. It answers match.Advisories
@@ -252,6 +253,9 @@ func (s *Snapshot) each(ctx context.Context, q string, args []any, f func(*sql.R
 
 // named yields the heads of records of a kind found under a name.
 func (s *Snapshot) named(ctx context.Context, kind int, stream string, names []string, f func(source string, head []byte) error) error {
+	if !s.streams[stream].any {
+		return nil
+	}
 	for part := range slices.Chunk(names, 400) {
 		args := []any{stream}
 		for _, n := range part {
@@ -636,38 +640,53 @@ func (db *DB) FeedDiff(ctx context.Context, source string, from, to time.Time) (
 	return out, rows.Err()
 }
 
-// Heads returns, by identifier, the advisories that carry it as their own or
-// as an alias, without what they say of packages and without long texts.
-func (s *Snapshot) Heads(ctx context.Context, ids []string) (map[string][]advisory.Advisory, error) {
-	out := map[string][]advisory.Advisory{}
+// Heads returns, by identifier, the advisories that may say something of the
+// vulnerability of that name as such (see [match.Supplements]), without what
+// they say of packages and without long texts; by source and id. Records that
+// skip, where it is not nil, names are left out.
+func (s *Snapshot) Heads(ctx context.Context, ids []string, skip func(alias, source, id string) bool) (map[string][]*advisory.Advisory, error) {
+	out := map[string][]*advisory.Advisory{}
+	known := map[int64]*advisory.Advisory{} // a record has several names
 	for part := range slices.Chunk(ids, 400) {
 		args := []any{}
 		for _, id := range part {
 			args = append(args, id)
 		}
 		args = append(args, s.Generation, s.Generation)
-		err := s.each(ctx, "SELECT a.alias, r.source, r.ext_id, r.head FROM aliases a JOIN records r ON r.id = a.record WHERE a.alias IN ("+marks(len(part))+") AND r.kind = 1 AND "+valid+
-			" ORDER BY a.alias, r.source, r.ext_id", args, func(rows *sql.Rows) error {
-			var alias, source, id string
-			var head sql.RawBytes
-			if err := rows.Scan(&alias, &source, &id, &head); err != nil {
-				return err
-			}
-			if s.off[source] {
+		err := s.each(ctx, "SELECT a.alias, r.id, r.source, r.ext_id, r.head FROM aliases a JOIN records r ON r.id = a.record WHERE a.alias IN ("+marks(len(part))+") AND (a.general = 1 OR a.general IS NULL) AND r.kind = 1 AND "+valid,
+			args, func(rows *sql.Rows) error {
+				var alias, source, id string
+				var row int64
+				var head sql.RawBytes
+				if err := rows.Scan(&alias, &row, &source, &id, &head); err != nil {
+					return err
+				}
+				if s.off[source] || skip != nil && skip(alias, source, id) {
+					return nil
+				}
+				a := known[row]
+				if a == nil {
+					var h wireHead
+					if err := decode(head, &h); err != nil {
+						return err
+					}
+					record := h.advisory(source, id)
+					a = &record
+					known[row] = a
+				}
+				if match.Supplements(a, alias) {
+					out[alias] = append(out[alias], a)
+				}
 				return nil
-			}
-			var h wireHead
-			if err := decode(head, &h); err != nil {
-				return err
-			}
-			if a := h.advisory(source, id); !slices.Contains(a.Upstream, alias) || a.ID == alias {
-				out[alias] = append(out[alias], a)
-			}
-			return nil
-		})
+			})
 		if err != nil {
 			return nil, err
 		}
+	}
+	for _, list := range out {
+		slices.SortFunc(list, func(a, b *advisory.Advisory) int {
+			return cmp.Or(strings.Compare(a.Source, b.Source), strings.Compare(a.ID, b.ID))
+		})
 	}
 	return out, nil
 }

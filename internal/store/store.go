@@ -30,7 +30,7 @@ var ErrNotFound = errors.New("not found")
 var ErrNewer = errors.New("the database was made by a newer release: use that release, or another folder")
 
 // schemaVersion is the number of the last migration.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // DB is the database. It is safe for concurrent use, by several processes
 // too: writers wait for each other, up to ten seconds, readers wait for nobody.

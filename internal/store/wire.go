@@ -198,15 +198,24 @@ func pack(b []byte) []byte {
 	return append([]byte{0}, b...)
 }
 
+// unpack returns what pack was given; it may be a part of b.
 func unpack(b []byte) ([]byte, error) {
+	if len(b) > 0 && b[0] == 0 {
+		return b[1:], nil
+	}
+	return unpackTo(nil, b)
+}
+
+// unpackTo appends what pack was given.
+func unpackTo(to, b []byte) ([]byte, error) {
 	if len(b) == 0 {
-		return nil, nil
+		return to, nil
 	}
 	switch b[0] {
 	case 0:
-		return b[1:], nil
+		return append(to, b[1:]...), nil
 	case 1:
-		return zstdDecoder().DecodeAll(b[1:], nil)
+		return zstdDecoder().DecodeAll(b[1:], to)
 	}
 	return nil, fmt.Errorf("stored text of unknown form %d", b[0])
 }
