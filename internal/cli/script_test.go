@@ -23,7 +23,8 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs testdata/script/*.txtar. $ALPINE is the image that the
-// repository carries; home, configuration and cache are the script's own.
+// repository carries, $EXAMPLES the folder of its plugins; home, configuration and
+// cache are the script's own.
 func TestScripts(t *testing.T) {
 	alpine, err := filepath.Abs("../../examples/images/alpine-3.10.tar")
 	if err != nil {
@@ -37,6 +38,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
 			env.Setenv("XDG_CACHE_HOME", filepath.Join(home, ".cache"))
 			env.Setenv("ALPINE", alpine)
+			env.Setenv("EXAMPLES", filepath.Dir(filepath.Dir(alpine))+"/plugins")
 			return os.MkdirAll(home, 0o700)
 		},
 	})
