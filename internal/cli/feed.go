@@ -139,16 +139,16 @@ func (a *app) refreshEach(ctx context.Context, f *engine.Feeds, names []string, 
 		if asJSON {
 			continue
 		}
+		bad := ""
+		if c.Bad > 0 {
+			bad = fmt.Sprintf(", %d kept aside", c.Bad)
+		}
 		switch {
 		case err != nil:
 			fmt.Fprintf(a.err, "%-18s %v\n", name, err)
 		case c.Generation == 0:
-			fmt.Fprintf(a.out, "%-18s nothing new%s, %.1f s\n", name, of, out.Seconds)
+			fmt.Fprintf(a.out, "%-18s nothing new%s%s, %.1f s\n", name, bad, of, out.Seconds)
 		default:
-			bad := ""
-			if c.Bad > 0 {
-				bad = fmt.Sprintf(", %d kept aside", c.Bad)
-			}
 			fmt.Fprintf(a.out, "%-18s %d records: %d new, %d changed, %d gone%s%s, %.1f s\n", name, c.Records, c.Added, c.Changed, c.Removed, bad, of, out.Seconds)
 		}
 	}
