@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 	"time"
 
@@ -250,7 +249,7 @@ func byName(name string, e *analyze.Entry) func(*file) error {
 	if e.Kind == inventory.KindPEM {
 		return readPEM
 	}
-	switch path.Ext(name) {
+	switch extension(name) {
 	case ".conf":
 		return confFile(e.Path)
 	case ".cnf":
@@ -278,17 +277,31 @@ func byName(name string, e *analyze.Entry) func(*file) error {
 			return readPEM
 		}
 	}
+	if !strings.HasPrefix(e.Path, "etc/") {
+		return nil
+	}
 	switch {
 	case strings.HasPrefix(e.Path, "etc/sudoers.d/"):
 		if !strings.Contains(name, ".") && !strings.HasSuffix(name, "~") {
 			return readSudoers // sudo passes over other names, too
 		}
-	case strings.Contains(e.Path, "etc/apt/apt.conf.d/"):
+	case strings.HasPrefix(e.Path, "etc/apt/apt.conf.d/"):
 		return readAPT
-	case strings.Contains(e.Path, "nginx/sites-"):
+	case strings.HasPrefix(e.Path, "etc/nginx/sites-"):
 		return readNginx
 	}
 	return nil
+}
+
+// extension is path.Ext for the short ones of configuration files, and quick
+// for all others.
+func extension(name string) string {
+	for i := len(name) - 1; i >= 0 && i >= len(name)-9; i-- {
+		if name[i] == '.' {
+			return name[i:]
+		}
+	}
+	return ""
 }
 
 // confFile tells *.conf by the folder it lies in.

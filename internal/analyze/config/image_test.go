@@ -86,7 +86,7 @@ func imageCases() []imageCase {
 
 		{"TW-FIL-001", nil, regular("bin/bash", 0o4755), "4755"},
 		{"TW-FIL-001", nil, regular("usr/bin/python3.11", 0o2755), ""},
-		{"TW-FIL-001", nil, append(regular("usr/local/bin/rootsh", 0o4755), regular("bin/bash", 0o755)...), "a copy of /bin/bash"},
+		{"TW-FIL-001", nil, append(elf("usr/local/bin/rootsh", 0o4755, inventory.KindELFExec), elf("bin/bash", 0o755, inventory.KindELFExec)...), "a copy of /bin/bash"},
 		{"TW-FIL-002", nil, regular("usr/local/bin/tool", 0o4755), ""},
 		{"TW-FIL-003", nil, regular("usr/bin/su", 0o4757), ""},
 		{"TW-FIL-004", nil, regular("etc/cron.d/job", 0o666), "0666"},

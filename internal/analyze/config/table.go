@@ -75,7 +75,7 @@ func (c *imageCheck) files(ctx context.Context) error {
 		case inventory.Regular:
 			if f.Perm&0o6000 != 0 && f.Perm&0o111 != 0 {
 				setid = append(setid, f)
-			} else if f.Perm&0o111 != 0 && f.Size > 0 && interpreter(path.Base(f.Path)) {
+			} else if f.Perm&0o111 != 0 && f.Size > 0 && (f.Kind.ELF() || f.Kind == inventory.KindUnknown) && interpreter(path.Base(f.Path)) {
 				shells[f.SHA256] = f.Path
 			}
 			if f.Perm&0o002 != 0 && f.Perm&0o6000 == 0 && !volatile(f.Path) {
@@ -157,11 +157,11 @@ func cache(f *inventory.File) string {
 		return ""
 	}
 	p := f.Path
-	name := path.Base(p)
-	if name == "lock" || name == ".lock" || name == "CACHEDIR.TAG" {
-		return ""
-	}
 	if strings.HasPrefix(p, "var/") {
+		name := path.Base(p)
+		if name == "lock" || name == ".lock" || name == "CACHEDIR.TAG" {
+			return ""
+		}
 		for _, dir := range [...]string{"var/lib/apt/lists", "var/cache/apk", "var/cache/yum", "var/cache/dnf", "var/cache/zypp", "var/cache/pacman/pkg", "var/lib/dnf/repos"} {
 			if strings.HasPrefix(p, dir+"/") {
 				return dir
@@ -172,15 +172,23 @@ func cache(f *inventory.File) string {
 		}
 		return ""
 	}
-	if i := strings.Index(p, "/.cache/"); i >= 0 {
-		dir, _, _ := strings.Cut(p[i+len("/.cache/"):], "/")
-		switch dir {
-		case "pip", "yarn", "composer", "go-build", "uv", "pypoetry", "pnpm", "node-gyp", "bundle":
-			return p[:i] + "/.cache/" + dir
+	for i := strings.Index(p, "/."); i >= 0; {
+		rest := p[i+2:]
+		if after, ok := strings.CutPrefix(rest, "cache/"); ok {
+			dir, _, _ := strings.Cut(after, "/")
+			switch dir {
+			case "pip", "yarn", "composer", "go-build", "uv", "pypoetry", "pnpm", "node-gyp", "bundle":
+				return p[:i] + "/.cache/" + dir
+			}
 		}
-	}
-	if i := strings.Index(p, "/.npm/_cacache/"); i >= 0 {
-		return p[:i] + "/.npm/_cacache"
+		if strings.HasPrefix(rest, "npm/_cacache/") {
+			return p[:i] + "/.npm/_cacache"
+		}
+		next := strings.Index(rest, "/.")
+		if next < 0 {
+			break
+		}
+		i += 2 + next
 	}
 	return ""
 }
@@ -316,23 +324,25 @@ func (c *imageCheck) named(f *inventory.File, tell func(id, message string), com
 	if f.Size == 0 {
 		return
 	}
-	switch path.Ext(name) {
+	ext := extension(name)
+	switch ext {
 	case ".hprof":
 		tell("TW-FIL-012", fmt.Sprintf("%d bytes", f.Size))
 	case ".tfstate":
 		tell("TW-FIL-018", "")
+	case ".backup":
+		if strings.HasSuffix(name, ".tfstate.backup") {
+			tell("TW-FIL-018", "")
+		}
 	case ".dump", ".rdb":
 		if (name == "dump.rdb" || strings.HasSuffix(name, ".dump")) && !aside(f.Path) {
 			tell("TW-FIL-026", fmt.Sprintf("%d bytes", f.Size))
 		}
 	case ".gz", ".bz2", ".xz", ".zst", ".sql":
-		stem := strings.TrimSuffix(name, path.Ext(name))
-		if (strings.HasSuffix(stem, ".sql") || path.Ext(name) == ".sql" && (strings.Contains(stem, "dump") || strings.Contains(stem, "backup"))) && !aside(f.Path) {
+		stem := strings.TrimSuffix(name, ext)
+		if (strings.HasSuffix(stem, ".sql") || ext == ".sql" && (strings.Contains(stem, "dump") || strings.Contains(stem, "backup"))) && !aside(f.Path) {
 			tell("TW-FIL-026", fmt.Sprintf("%d bytes", f.Size))
 		}
-	}
-	if strings.HasSuffix(name, ".tfstate.backup") {
-		tell("TW-FIL-018", "")
 	}
 	if f.Kind == inventory.KindELFOther && (name == "core" || strings.HasPrefix(name, "core.") && strings.Trim(name[5:], "0123456789") == "" || strings.HasPrefix(name, "vmcore")) {
 		tell("TW-FIL-012", fmt.Sprintf("%d bytes", f.Size))
