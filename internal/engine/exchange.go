@@ -172,7 +172,9 @@ func (f *Feeds) exportBody(ctx context.Context, w io.Writer, h *ExchangeHeader, 
 		if err != nil {
 			return err
 		}
-		if err := binary.Write(z, binary.LittleEndian, uint32(len(b))); err != nil {
+		var n [4]byte
+		binary.LittleEndian.PutUint32(n[:], uint32(len(b)))
+		if _, err := z.Write(n[:]); err != nil {
 			return err
 		}
 		_, err = z.Write(b)

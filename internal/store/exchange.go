@@ -26,11 +26,6 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 	}
 	defer tx.Rollback()
 	var last int64
-	claims, err := tx.PrepareContext(ctx, "SELECT k.stream, k.name, c.affected FROM claims c JOIN feed_keys k ON k.id = c.key WHERE c.record = ? ORDER BY k.stream, k.name")
-	if err != nil {
-		return err
-	}
-	defer claims.Close()
 	type row struct {
 		id         int64
 		kind       int
@@ -38,7 +33,7 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 		head, body []byte
 	}
 	for {
-		rows, err := tx.QueryContext(ctx, "SELECT id, kind, ext_id, head, body FROM records WHERE source = ? AND gen_to IS NULL AND gen_from > ? AND id > ? ORDER BY id LIMIT 2000", source, since, last)
+		rows, err := tx.QueryContext(ctx, "SELECT id, kind, ext_id, head, body FROM records WHERE source = ? AND gen_to IS NULL AND gen_from > ? AND id > ? ORDER BY id LIMIT 1000", source, since, last)
 		if err != nil {
 			return err
 		}
@@ -57,9 +52,13 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 		if len(page) == 0 {
 			break
 		}
+		affected, err := claimsBetween(ctx, tx, source, since, page[0].id, page[len(page)-1].id)
+		if err != nil {
+			return err
+		}
 		for _, r := range page {
 			last = r.id
-			item, err := itemOf(ctx, claims, source, r.id, r.kind, r.ext, r.head, r.body)
+			item, err := itemOf(source, r.kind, r.ext, r.head, r.body, affected[r.id])
 			if err != nil {
 				return err
 			}
@@ -89,7 +88,33 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 	return rows.Err()
 }
 
-func itemOf(ctx context.Context, claims *sql.Stmt, source string, row int64, kind int, ext string, head, body []byte) (feed.Item, error) {
+// claimsBetween returns what the records of a source in a range of rows say of
+// packages: one query for many records, by stream and name.
+func claimsBetween(ctx context.Context, tx *sql.Tx, source string, since, first, last int64) (map[int64][]advisory.Affected, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT c.record, k.stream, k.name, c.affected FROM records r JOIN claims c ON c.record = r.id JOIN feed_keys k ON k.id = c.key
+		WHERE r.id BETWEEN ? AND ? AND r.source = ? AND r.kind = ? AND r.gen_to IS NULL AND r.gen_from > ? ORDER BY c.record, k.stream, k.name`, first, last, source, kindAdvisory, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	out := map[int64][]advisory.Affected{}
+	for rows.Next() {
+		var row int64
+		var k advisory.Key
+		var affected sql.RawBytes
+		if err := rows.Scan(&row, &k.Stream, &k.Name, &affected); err != nil {
+			return nil, err
+		}
+		list, err := decodeAffected(affected, k)
+		if err != nil {
+			return nil, err
+		}
+		out[row] = append(out[row], list...)
+	}
+	return out, rows.Err()
+}
+
+func itemOf(source string, kind int, ext string, head, body []byte, affected []advisory.Affected) (feed.Item, error) {
 	switch kind {
 	case kindExploited:
 		var e advisory.Exploited
@@ -112,24 +137,8 @@ func itemOf(ctx context.Context, claims *sql.Stmt, source string, row int64, kin
 	if err := readBody(body, &a); err != nil {
 		return feed.Item{}, err
 	}
-	rows, err := claims.QueryContext(ctx, row)
-	if err != nil {
-		return feed.Item{}, err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var k advisory.Key
-		var affected []byte
-		if err := rows.Scan(&k.Stream, &k.Name, &affected); err != nil {
-			return feed.Item{}, err
-		}
-		list, err := decodeAffected(affected, k)
-		if err != nil {
-			return feed.Item{}, err
-		}
-		a.Affected = append(a.Affected, list...)
-	}
-	return feed.Item{Advisory: &a}, rows.Err()
+	a.Affected = affected
+	return feed.Item{Advisory: &a}, nil
 }
 
 // Scores yields the scores of the latest day, in order of identifier.
