@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"iter"
@@ -29,6 +30,7 @@ import (
 	"github.com/tidewaiter/tidewaiter/internal/analyze/julia"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/license"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/lua"
+	"github.com/tidewaiter/tidewaiter/internal/analyze/malware"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/nix"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/node"
 	"github.com/tidewaiter/tidewaiter/internal/analyze/ocaml"
@@ -105,6 +107,18 @@ func analyzers() []analyze.Analyzer {
 		binary.Analyzer{},
 	}
 }
+
+// clamdAnalyzers are those that ask a ClamAV daemon.
+func clamdAnalyzers(ctx context.Context, address string) (analyze.Analyzer, analyze.ImageAnalyzer, error) {
+	a, err := malware.New(ctx, address)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, malware.ImageAnalyzer{By: a}, nil
+}
+
+// newHashList is a list of unwanted files, to be read.
+func newHashList() *malware.Hashes { return &malware.Hashes{} }
 
 // digestAnalyzers lists the analyzers of what package databases know of files.
 func digestAnalyzers() []analyze.Analyzer {

@@ -33,6 +33,7 @@ type sourceFlags struct {
 	search        searchFlags
 	secrets       secretFlags
 	licenses      bool // also licences that only texts show
+	malware       malwareFlags
 	verify        bool // compare packages' files with the digests of their databases
 }
 
@@ -70,6 +71,7 @@ func (s *sourceFlags) add(cmd *cobra.Command) {
 	s.secrets.add(f)
 	f.BoolVar(&s.licenses, "license-texts", s.licenses, "also recognise licences by their texts")
 	f.BoolVar(&s.verify, "verify-packages", s.verify, "compare the files of OS packages with the digests of their databases; MD5 and SHA-1 cost a second reading")
+	s.malware.add(f)
 	f.BoolVar(&s.noCache, "no-cache", false, "read every layer, remember nothing")
 	f.IntVar(&s.parallel, "parallel", 0, "layers read at once (0: one per processor)")
 	f.StringArrayVar(&s.limits, "limit", nil, "`NAME=VALUE`, repeatable: "+limitNames())
@@ -168,6 +170,9 @@ func (s *sourceFlags) inventory(ctx context.Context, a *app, arg string) (*inven
 	}
 	e, err := s.engine(a)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.malware.apply(ctx, e); err != nil {
 		return nil, err
 	}
 	host, err := a.pluginHost(ctx)

@@ -96,6 +96,9 @@ func (e *Engine) Inventory(ctx context.Context, ref image.Ref, o InventoryOption
 			img.Problems = append(img.Problems, inventory.Problem{Analyzer: a.Name(), Layer: -1, Message: err.Error()})
 		}
 	}
+	for i := range layers {
+		whole = whole && !slices.ContainsFunc(layers[i].Records, func(r inventory.Record) bool { return r.Forget })
+	}
 	if whole && sameSource(layers) {
 		e.keepJoined(ctx, key, img)
 	}
