@@ -12,6 +12,7 @@ const (
 	maxLive      = 96 << 20  // bytes of nested archives held in memory at one time
 	largeNested  = 8 << 20   // bytes of nested archives in memory from which one file is read at a time
 	maxRatio     = 200       // inflated to packed bytes of a nested archive of more than 1 MiB
+	maxLocked    = 100_000   // packages of one lock file
 	maxProblems  = 100       // problems listed; one more says that there were others
 
 	maxManifest   = 256 << 10 // bytes read of a manifest; what identifies stands in its first section

@@ -50,8 +50,12 @@ func (Lock) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) err
 			return ctx.Err()
 		}
 		var data []byte
+		limit := int64(analyze.MaxText)
+		if path.Base(f.Path) == "pom.xml" {
+			limit = maxPom
+		}
 		if err == nil {
-			data, err = f.ReadAll(analyze.MaxText)
+			data, err = f.ReadAll(limit)
 		}
 		if err != nil {
 			analyze.Problemf(out, f.Path, "reading: %w", err)
@@ -120,14 +124,14 @@ func mavenScope(d dependency) string {
 // per line, or, in the older one file per configuration, without them.
 func lockGradle(p string, data []byte, out *inventory.Record) {
 	base := path.Base(p)
-	bad := 0
+	bad, listed := 0, 0
 	for line := range bytes.Lines(data) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 || line[0] == '#' || bytes.HasPrefix(line, []byte("empty=")) {
 			continue
 		}
 		what, configurations, _ := strings.Cut(string(line), "=")
-		f := strings.Split(what, ":")
+		f := strings.SplitN(what, ":", 4)
 		var c coordinates
 		if len(f) == 3 {
 			c = coordinates{cleanName(f[0]), cleanName(f[1]), cleanVersion(f[2])}
@@ -135,6 +139,10 @@ func lockGradle(p string, data []byte, out *inventory.Record) {
 		if c.group == "" || c.artifact == "" || c.version == "" {
 			bad++
 			continue
+		}
+		if listed++; listed > maxLocked {
+			analyze.Problemf(out, p, "more than the limit of %d packages", maxLocked)
+			break
 		}
 		pkg := inventory.Package{
 			Type: "maven", Namespace: c.group, Name: c.artifact, Version: c.version, Path: p, State: inventory.Declared, Technique: inventory.TechLockFile,
@@ -156,9 +164,9 @@ func lockGradle(p string, data []byte, out *inventory.Record) {
 
 // gradleScope is "test" or "build" when every configuration is one of that.
 func gradleScope(configurations string) string {
-	test, build := 0, 0
-	all := strings.Split(configurations, ",")
-	for _, c := range all {
+	all, test, build := 0, 0, 0
+	for c := range strings.SplitSeq(configurations, ",") {
+		all++
 		l := strings.ToLower(c)
 		switch {
 		case strings.Contains(l, "test"):
@@ -167,7 +175,7 @@ func gradleScope(configurations string) string {
 			build++
 		}
 	}
-	switch len(all) {
+	switch all {
 	case test:
 		return "test"
 	case test + build:

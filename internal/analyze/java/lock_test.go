@@ -117,3 +117,18 @@ func FuzzGradle(f *testing.F) {
 		analyzetest.RunFile(t, Lock{}, "gradle.lockfile", b)
 	})
 }
+
+func TestGradleLockIsBounded(t *testing.T) {
+	var b strings.Builder
+	for i := range maxLocked + 10 {
+		fmt.Fprintf(&b, "g:a%d:1.0=x\n", i)
+	}
+	got := analyzetest.RunFile(t, Lock{}, "gradle.lockfile", []byte(b.String()))
+	if len(got.Packages) != maxLocked || len(got.Problems) != 1 || !strings.Contains(got.Problems[0].Message, "limit of 100000") {
+		t.Errorf("%d packages, %v", len(got.Packages), got.Problems)
+	}
+	got = analyzetest.RunFile(t, Lock{}, "gradle.lockfile", []byte(strings.Repeat("a:", 1<<20)))
+	if len(got.Packages) != 0 || len(got.Problems) != 1 {
+		t.Errorf("%d packages, %v", len(got.Packages), got.Problems)
+	}
+}
