@@ -55,7 +55,7 @@ func Main(args []string, in io.Reader, out, errw io.Writer) int {
 	// A scan holds little; collecting less often than by default is worth a
 	// few megabytes, and the limit keeps large images from growing the heap.
 	debug.SetGCPercent(200)
-	debug.SetMemoryLimit(180 << 20)
+	debug.SetMemoryLimit(160 << 20)
 	a := &app{in: in, out: out, err: errw, log: slog.New(slog.DiscardHandler)}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -33,7 +33,7 @@ func (Analyzer) Name() string { return "sbomfile" }
 // Version implements [analyze.Analyzer].
 func (Analyzer) Version() int { return 1 }
 
-const maxComponents = 200_000
+const maxComponents = 100_000
 
 type kind uint8
 
