@@ -114,8 +114,9 @@ type Host struct {
 	plugins []*Plugin // by name
 
 	mu    sync.Mutex
-	run   string // folder of everything that is running; "" before the first start
-	said  bool   // what the kernel lacks was said
+	run   string   // folder of everything that is running; "" before the first start
+	lock  *os.File // says that the folder is in use
+	said  bool     // what the kernel lacks was said
 	slots chan struct{}
 }
 
@@ -354,6 +355,9 @@ func (b broken) AnalyzeImage(_ context.Context, _ *inventory.Config, img *invent
 	return nil
 }
 
+// runPrefix begins the names of folders of what is running.
+const runPrefix = "tidewaiter-plugins-"
+
 // root is the folder of everything that is running.
 func (h *Host) root() (string, error) {
 	h.mu.Lock()
@@ -361,7 +365,7 @@ func (h *Host) root() (string, error) {
 	if h.run != "" {
 		return h.run, nil
 	}
-	dir, err := os.MkdirTemp("", "tidewaiter-plugins-")
+	dir, err := os.MkdirTemp("", runPrefix)
 	if err != nil {
 		return "", err
 	}
@@ -370,7 +374,12 @@ func (h *Host) root() (string, error) {
 		os.RemoveAll(dir)
 		return "", err
 	}
+	if h.lock, err = lockFolder(dir); err != nil {
+		os.RemoveAll(dir)
+		return "", err
+	}
 	h.run = dir
+	removeLeft(filepath.Dir(dir), h.log)
 	return dir, nil
 }
 
@@ -600,6 +609,7 @@ func (h *Host) Close() error {
 	}
 	dir := h.run
 	h.run = ""
+	defer closeAll(h.lock)
 	err := os.RemoveAll(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -93,7 +93,7 @@ while True: pass`, "plugin time", Limits{Analyze: 300 * time.Millisecond, Evalua
 		{"does not read", `time.sleep(1000)`, "plugin time", Limits{Analyze: 300 * time.Millisecond, Evaluate: 300 * time.Millisecond}},
 		{"memory", `
 b = []
-while True: b.append(bytearray(1 << 20))`, "MemoryError", Limits{Memory: 128 << 20}},
+while True: b.append(bytearray(1 << 20))`, "emory", Limits{Memory: 128 << 20}},
 		{"memory of children", `
 for i in range(8):
     if os.fork() == 0:
