@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
@@ -25,15 +26,20 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 		return err
 	}
 	defer tx.Rollback()
-	var last int64
+	ids, err := rowsOf(ctx, tx, source, since)
+	if err != nil {
+		return err
+	}
 	type row struct {
 		id         int64
 		kind       int
 		ext        string
 		head, body []byte
 	}
-	for {
-		rows, err := tx.QueryContext(ctx, "SELECT id, kind, ext_id, head, body FROM records WHERE source = ? AND gen_to IS NULL AND gen_from > ? AND id > ? ORDER BY id LIMIT 1000", source, since, last)
+	for part := range slices.Chunk(ids, 1000) {
+		first, last := part[0], part[len(part)-1]
+		// "+": by the range of rows, not by the index of sources
+		rows, err := tx.QueryContext(ctx, "SELECT id, kind, ext_id, head, body FROM records WHERE id BETWEEN ? AND ? AND +source = ? AND gen_to IS NULL AND gen_from > ? ORDER BY id", first, last, source, since)
 		if err != nil {
 			return err
 		}
@@ -49,15 +55,11 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 			return err
 		}
-		if len(page) == 0 {
-			break
-		}
-		affected, err := claimsBetween(ctx, tx, source, since, page[0].id, page[len(page)-1].id)
+		affected, err := claimsBetween(ctx, tx, source, since, first, last)
 		if err != nil {
 			return err
 		}
 		for _, r := range page {
-			last = r.id
 			item, err := itemOf(source, r.kind, r.ext, r.head, r.body, affected[r.id])
 			if err != nil {
 				return err
@@ -88,11 +90,30 @@ func (db *DB) Changes(ctx context.Context, source string, since int64, yield fun
 	return rows.Err()
 }
 
+// rowsOf lists the rows of what is true of a source and became so after a
+// generation.
+func rowsOf(ctx context.Context, tx *sql.Tx, source string, since int64) ([]int64, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM records WHERE source = ? AND gen_to IS NULL AND gen_from > ? ORDER BY id", source, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out = append(out, id)
+	}
+	return out, rows.Err()
+}
+
 // claimsBetween returns what the records of a source in a range of rows say of
 // packages: one query for many records, by stream and name.
 func claimsBetween(ctx context.Context, tx *sql.Tx, source string, since, first, last int64) (map[int64][]advisory.Affected, error) {
 	rows, err := tx.QueryContext(ctx, `SELECT c.record, k.stream, k.name, c.affected FROM records r JOIN claims c ON c.record = r.id JOIN feed_keys k ON k.id = c.key
-		WHERE r.id BETWEEN ? AND ? AND r.source = ? AND r.kind = ? AND r.gen_to IS NULL AND r.gen_from > ? ORDER BY c.record, k.stream, k.name`, first, last, source, kindAdvisory, since)
+		WHERE r.id BETWEEN ? AND ? AND +r.source = ? AND r.kind = ? AND r.gen_to IS NULL AND r.gen_from > ? ORDER BY c.record, k.stream, k.name`, first, last, source, kindAdvisory, since)
 	if err != nil {
 		return nil, err
 	}
