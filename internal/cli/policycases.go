@@ -130,7 +130,7 @@ func (a *app) testFile(ctx context.Context, source *sourceFlags, name string, pi
 	if err != nil {
 		return nil, fmt.Errorf("%s:\n%w", name, err)
 	}
-	t := tester{app: a, source: source, dir: dir, bundles: map[string]*policy.Bundle{}, gates: policyGates()}
+	t := tester{app: a, source: source, dir: dir, bundles: map[string]*policy.Bundle{}, known: policy.Cache{Gates: policyGates()}}
 	var out []caseResult
 	for i := range suite.Cases {
 		c := &suite.Cases[i]
@@ -158,7 +158,7 @@ type tester struct {
 	source  *sourceFlags
 	dir     string // of the file: names in it are looked for there
 	bundles map[string]*policy.Bundle
-	gates   []policy.Gate
+	known   policy.Cache
 }
 
 func (t *tester) beside(name string) string {
@@ -200,7 +200,7 @@ func (t *tester) run(ctx context.Context, c *engine.Case) ([]string, policy.Verd
 	if err != nil {
 		return nil, v, err
 	}
-	return c.Evaluate(ctx, s, b, t.gates)
+	return c.Evaluate(ctx, s, b, &t.known)
 }
 
 // subject is what a case is about, and the policy it is judged by: a record
@@ -274,7 +274,7 @@ func (t *tester) subject(ctx context.Context, c *engine.Case, b *policy.Bundle) 
 	if q.Scan, err = feeds.Scan(ctx, q.Image, engine.ScanOptions{}); err != nil {
 		return nil, nil, err
 	}
-	judge := engine.Judge{Gates: t.gates, Looked: t.source.looked(), Feeds: feeds}
+	judge := engine.Judge{Gates: t.known.Gates, Looked: t.source.looked(), Feeds: feeds}
 	s, err := judge.Subject(ctx, q)
 	return s, b, err
 }

@@ -367,8 +367,12 @@ func (f *GivenFinding) finding(byName map[string]int) (match.Finding, error) {
 }
 
 // Evaluate judges what a case tells by a bundle.
-func (c *Case) Evaluate(ctx context.Context, s *policy.Subject, b *policy.Bundle, gates []policy.Gate) ([]string, policy.Verdict, error) {
-	v, err := policy.Evaluate(ctx, b, s, gates)
+func (c *Case) Evaluate(ctx context.Context, s *policy.Subject, b *policy.Bundle, known *policy.Cache) ([]string, policy.Verdict, error) {
+	e, err := known.Evaluator(b, "")
+	if err != nil {
+		return nil, policy.Verdict{}, err
+	}
+	v, err := e.Evaluate(ctx, s)
 	if err != nil {
 		return nil, v, err
 	}

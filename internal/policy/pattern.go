@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 )
 
@@ -90,7 +91,7 @@ func CompileStart(s string) (*regexp.Regexp, error) {
 	}
 	translated := translate(s)
 	// On its own first: "a)(b" is no expression, "(?:a)(b)" is one.
-	if _, err := regexp.Compile(translated); err != nil {
+	if _, err := syntax.Parse(translated, syntax.Perl); err != nil {
 		if word := lookAround(s); word != "" {
 			return nil, fmt.Errorf("regular expression uses %s, which expressions in policies cannot", word)
 		}
