@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -76,7 +77,7 @@ func parseTree(data []byte) (node, error) {
 		}
 		return node{}, fmt.Errorf("bundle is not JSON: %w", err)
 	}
-	w := treeWalk{data: data}
+	w := treeWalk{data: data, doc: string(data)}
 	w.blank()
 	n := w.value(0)
 	return n, w.err
@@ -97,9 +98,14 @@ func position(data []byte, offset int64) (line, column int) {
 // treeWalk walks over valid JSON. After an error everything returns at once.
 type treeWalk struct {
 	data []byte
+	doc  string // the same; texts without escapes are parts of it
 	pos  int
 	n    int
 	err  error
+	// What open containers hold so far: each has its part at the end, and takes
+	// it, in a slice of the right length, when it closes.
+	members []member
+	items   []node
 }
 
 func (w *treeWalk) blank() {
@@ -157,6 +163,7 @@ func (w *treeWalk) value(depth int) node {
 }
 
 func (w *treeWalk) container(n *node, depth int) {
+	members, items := len(w.members), len(w.items)
 	for {
 		w.pos++ // the opening bracket, then the commas
 		w.blank()
@@ -164,13 +171,15 @@ func (w *treeWalk) container(n *node, depth int) {
 			break
 		}
 		if n.kind == '[' {
-			n.items = append(n.items, w.value(depth+1))
+			v := w.value(depth + 1)
+			w.items = append(w.items, v)
 		} else {
 			name := w.text()
 			w.blank()
 			w.pos++
 			w.blank()
-			n.members = append(n.members, member{name, w.value(depth + 1)})
+			v := w.value(depth + 1)
+			w.members = append(w.members, member{name, v})
 		}
 		if w.err != nil {
 			return
@@ -181,6 +190,13 @@ func (w *treeWalk) container(n *node, depth int) {
 		}
 	}
 	w.pos++
+	if len(w.members) > members {
+		n.members = slices.Clone(w.members[members:])
+	}
+	if len(w.items) > items {
+		n.items = slices.Clone(w.items[items:])
+	}
+	w.members, w.items = w.members[:members], w.items[:items]
 }
 
 func (w *treeWalk) text() string {
@@ -194,7 +210,7 @@ func (w *treeWalk) text() string {
 	}
 	w.pos++
 	if plain {
-		return string(w.data[start+1 : w.pos-1])
+		return w.doc[start+1 : w.pos-1]
 	}
 	var s string
 	if err := json.Unmarshal(w.data[start:w.pos], &s); err != nil {
