@@ -150,7 +150,7 @@ func p(params ...string) []string { return params }
 // questions: what is wanted was seen on the images by other means: dpkg's and
 // rpm's databases, find(1), sha256sum(1), the images' configurations, Debian's
 // tracker, CISA's catalogue, endoflife.date's files. Where a fact is made
-// (malware, STIG, checks, registries, sources) nobody collects it from these
+// (malware, STIG, registries, sources, changed files of packages) nobody collects it from these
 // images yet.
 func questions() []question {
 	const (
@@ -343,8 +343,10 @@ func questions() []question {
 		{ask: "expression/finding", image: "distroless", params: p("expression", `finding.id == "CVE-2014-0160"`)},
 		{ask: "expression/file", image: "app", params: p("expression", `file.path == "/usr/local/bin/rootsh" && file.uid == 0 && file.mode == 2541`, "message", "m", "regex", "/usr/local/.*"), want: "m: file /usr/local/bin/rootsh", n: 1},
 		{ask: "expression/file", image: "app", params: p("expression", `file.size > 1000000000000`)},
-		{ask: "misconfiguration/check", image: "app", params: p("severity", "high"), with: made(policy.FactMisconfigured, "etc/ssh/sshd_config", `{"id":"X-1","title":"root may log in","severity":"high"}`), want: "X-1 root may log in in /etc/ssh/sshd_config"},
-		{ask: "misconfiguration/check", image: "below", params: p("severity", "critical"), with: none(policy.FactMisconfigured)},
+		{ask: "expression/fact", image: "app", params: p("kind", "account", "expression", `fact.data.name == "toor" && fact.data.uid == "0"`, "message", "m"), want: "m*/etc/passwd*", n: 1},
+		{ask: "expression/fact", image: "below", params: p("kind", "account", "expression", `fact.data.name == "toor"`)},
+		{ask: "misconfiguration/check", image: "app", params: p("severity", "high"), want: "* in /etc/ssh/sshd_config*"},
+		{ask: "misconfiguration/check", image: "below", params: p("severity", "critical")},
 		{ask: "secrets/found", image: "app", params: p("min_confidence", "0.7"), want: "Secret * found in /root/.ssh/id_rsa*"},
 		{ask: "secrets/found", image: "debian"},
 	}
