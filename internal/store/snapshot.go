@@ -4,16 +4,12 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/tidewaiter/tidewaiter/internal/advisory"
-	"github.com/tidewaiter/tidewaiter/internal/feed"
 	"github.com/tidewaiter/tidewaiter/internal/match"
 )
 
@@ -338,109 +334,6 @@ func (s *Snapshot) Products(ctx context.Context) (map[string]string, error) {
 	return out, err
 }
 
-// Claim is what a record says of a key.
-type Claim struct {
-	Source, Record string
-	Key            advisory.Key
-}
-
-// ClaimedSince says since when, without a break, records have spoken of keys.
-// Claims that are not in force at the snapshot's generation are not in the
-// result. What a record said of the key at first may have been something else.
-func (s *Snapshot) ClaimedSince(ctx context.Context, claims []Claim) (map[Claim]time.Time, error) {
-	wanted := map[Claim]bool{}
-	names := map[string]map[string]bool{} // by stream
-	for _, c := range claims {
-		wanted[c] = true
-		if names[c.Key.Stream] == nil {
-			names[c.Key.Stream] = map[string]bool{}
-		}
-		names[c.Key.Stream][c.Key.Name] = true
-	}
-	type span struct{ from, to, at int64 } // to: 0 for now
-	spans := map[Claim][]span{}
-	for stream, set := range names {
-		for part := range slices.Chunk(slices.Sorted(maps.Keys(set)), 400) {
-			args := []any{stream}
-			for _, n := range part {
-				args = append(args, n)
-			}
-			err := s.each(ctx, "SELECT k.name, r.source, r.ext_id, r.gen_from, COALESCE(r.gen_to, 0), COALESCE(g.at, 0) FROM feed_keys k JOIN claims c ON c.key = k.id JOIN records r ON r.id = c.record LEFT JOIN generations g ON g.id = r.gen_from "+
-				"WHERE k.stream = ? AND k.name IN ("+marks(len(part))+") AND r.kind = 1 AND r.gen_from <= ?", append(args, s.Generation), func(rows *sql.Rows) error {
-				c := Claim{Key: advisory.Key{Stream: stream}}
-				var sp span
-				err := rows.Scan(&c.Key.Name, &c.Source, &c.Record, &sp.from, &sp.to, &sp.at)
-				if err == nil && wanted[c] {
-					spans[c] = append(spans[c], sp)
-				}
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-		}
-	}
-	out := map[Claim]time.Time{}
-	for c, list := range spans {
-		slices.SortFunc(list, func(a, b span) int { return cmp.Compare(b.from, a.from) })
-		if last := list[0]; last.to != 0 && last.to <= s.Generation {
-			continue
-		}
-		since := list[0]
-		for _, sp := range list[1:] {
-			if sp.to != since.from {
-				break
-			}
-			since = sp
-		}
-		if since.at > 0 {
-			out[c] = time.UnixMilli(since.at).UTC()
-		}
-	}
-	return out, nil
-}
-
-// Repositories returns what is known of repositories, by name.
-func (s *Snapshot) Repositories(ctx context.Context, names []string) (map[string]advisory.Repository, error) {
-	out := map[string]advisory.Repository{}
-	err := s.named(ctx, kindRepository, streamRepository, names, func(source string, head []byte) error {
-		var r advisory.Repository
-		if err := decode(head, &r); err != nil {
-			return err
-		}
-		r.Source = source
-		out[r.Name] = r
-		return nil
-	})
-	return out, err
-}
-
-// Claiming returns which of the identifiers a source has a record of that
-// claims something.
-func (s *Snapshot) Claiming(ctx context.Context, source string, ids []string) (map[string]bool, error) {
-	out := map[string]bool{}
-	if s.off[source] {
-		return out, nil
-	}
-	for part := range slices.Chunk(ids, 400) {
-		args := []any{source}
-		for _, id := range part {
-			args = append(args, id)
-		}
-		err := s.each(ctx, "SELECT r.ext_id FROM records r WHERE r.source = ? AND r.ext_id IN ("+marks(len(part))+") AND r.kind = 1 AND "+valid+" AND EXISTS (SELECT 1 FROM claims c WHERE c.record = r.id)",
-			append(args, s.Generation, s.Generation), func(rows *sql.Rows) error {
-				var id string
-				err := rows.Scan(&id)
-				out[id] = true
-				return err
-			})
-		if err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
-}
-
 // Statements returns VEX statements about vulnerabilities.
 func (s *Snapshot) Statements(ctx context.Context, ids []string) ([]advisory.Statement, error) {
 	var out []advisory.Statement
@@ -532,112 +425,6 @@ func readBody(b []byte, a *advisory.Advisory) error {
 		a.References = append(a.References, advisory.Reference(r))
 	}
 	return nil
-}
-
-// FeedStatus is what is known of a source's data.
-type FeedStatus struct {
-	Source     string     `json:"source"`
-	State      feed.State `json:"state"`
-	Generation int64      `json:"generation"`
-	Records    int        `json:"records"`
-	Changed    time.Time  `json:"changed,omitzero"`
-	Checked    time.Time  `json:"checked,omitzero"`
-	Tried      time.Time  `json:"tried,omitzero"`
-	Error      string     `json:"error,omitempty"`
-	Bad        int        `json:"bad"`
-}
-
-// Feeds returns the status of every source that was ever tried, by name.
-func (db *DB) Feeds(ctx context.Context) ([]FeedStatus, error) {
-	rows, err := db.read.QueryContext(ctx, `SELECT f.source, f.state, f.generation, f.records, f.changed, f.checked, f.tried, f.error,
-		(SELECT COUNT(*) FROM feed_bad b WHERE b.source = f.source) FROM feeds f ORDER BY f.source`)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []FeedStatus
-	for rows.Next() {
-		var f FeedStatus
-		var state string
-		var changed, checked, tried int64
-		if err := rows.Scan(&f.Source, &state, &f.Generation, &f.Records, &changed, &checked, &tried, &f.Error, &f.Bad); err != nil {
-			return nil, err
-		}
-		if err := json.Unmarshal([]byte(state), &f.State); err != nil {
-			return nil, fmt.Errorf("state of %s: %w", f.Source, err)
-		}
-		f.Changed, f.Checked, f.Tried = fromUnix(changed), fromUnix(checked), fromUnix(tried)
-		out = append(out, f)
-	}
-	return out, rows.Err()
-}
-
-// BadRecords lists what the last update of a source kept aside.
-func (db *DB) BadRecords(ctx context.Context, source string) ([]feed.BadRecord, error) {
-	rows, err := db.read.QueryContext(ctx, "SELECT record, error FROM feed_bad WHERE source = ? ORDER BY record", source)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []feed.BadRecord
-	for rows.Next() {
-		var b feed.BadRecord
-		var text string
-		if err := rows.Scan(&b.Record, &text); err != nil {
-			return nil, err
-		}
-		b.Err = errors.New(text)
-		out = append(out, b)
-	}
-	return out, rows.Err()
-}
-
-// RecordDiff is one record that differs between two instants.
-type RecordDiff struct {
-	Source string `json:"source"`
-	ID     string `json:"id"`
-	Change string `json:"change"` // added, changed, removed
-}
-
-// FeedDiff lists the records that differ between what was known at two
-// instants, of one source or, with "", of all; by source and id.
-func (db *DB) FeedDiff(ctx context.Context, source string, from, to time.Time) ([]RecordDiff, error) {
-	var a, b int64
-	for at, g := range map[time.Time]*int64{from: &a, to: &b} {
-		if err := db.read.QueryRowContext(ctx, "SELECT COALESCE(MAX(id), 0) FROM generations WHERE at <= ?", at.UnixMilli()).Scan(g); err != nil {
-			return nil, err
-		}
-	}
-	rows, err := db.read.QueryContext(ctx, `SELECT r.source, r.ext_id, r.kind,
-			MAX(CASE WHEN r.gen_from <= ? AND (r.gen_to IS NULL OR r.gen_to > ?) THEN r.id ELSE 0 END),
-			MAX(CASE WHEN r.gen_from <= ? AND (r.gen_to IS NULL OR r.gen_to > ?) THEN r.id ELSE 0 END)
-		FROM records r WHERE (r.gen_from > ? AND r.gen_from <= ? OR r.gen_to > ? AND r.gen_to <= ?) OR EXISTS (
-			SELECT 1 FROM records n WHERE n.source = r.source AND n.ext_id = r.ext_id AND (n.gen_from > ? AND n.gen_from <= ? OR n.gen_to > ? AND n.gen_to <= ?))
-		GROUP BY r.source, r.ext_id, r.kind ORDER BY r.source, r.ext_id`, a, a, b, b, a, b, a, b, a, b, a, b)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out []RecordDiff
-	for rows.Next() {
-		var d RecordDiff
-		var kind, before, after int64
-		if err := rows.Scan(&d.Source, &d.ID, &kind, &before, &after); err != nil {
-			return nil, err
-		}
-		switch {
-		case source != "" && d.Source != source || before == after:
-			continue
-		case before == 0:
-			d.Change = "added"
-		case after == 0:
-			d.Change = "removed"
-		default:
-			d.Change = "changed"
-		}
-		out = append(out, d)
-	}
-	return out, rows.Err()
 }
 
 // Heads returns, by identifier, the advisories that may say something of the
