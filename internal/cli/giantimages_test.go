@@ -4,14 +4,11 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
-
-	"github.com/klauspost/compress/zstd"
 )
 
 // zeros are n zero bytes.
@@ -60,9 +57,8 @@ func realistic(from int, n int64) func(*tar.Writer) error {
 			if i%500 == 0 {
 				size = int64(1+random.IntN(3)) << 20
 			}
-			content := data[:size]
 			off := random.IntN(len(data) - int(size) + 1)
-			content = data[off : off+int(size)]
+			content := data[off : off+int(size)]
 			switch i % 20 {
 			case 0:
 				err = file(w, fmt.Sprintf("usr/lib/node_modules/m%d/package.json", i), fmt.Appendf(nil, `{"name":"m%d","version":"1.%d.0","license":"MIT"}`, i, i))
@@ -358,24 +354,4 @@ func TestGiantImages(t *testing.T) {
 		}
 		l.scans(t, "80,000 broken files with names of 7 KB", exitUnknown, `limit "fact-memory"`)
 	})
-}
-
-// gzipped is data in one gzip member.
-func gzipped(data []byte) []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	w.Write(data)
-	w.Close()
-	return b.Bytes()
-}
-
-// zstdOf is data in one zstd frame.
-func zstdOf(t testing.TB, data []byte) []byte {
-	t.Helper()
-	w, err := zstd.NewWriter(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	return w.EncodeAll(data, nil)
 }
