@@ -270,6 +270,9 @@ func TestExampleCVESummary(t *testing.T) {
 		{"CVE-1", "critical", "1", "libssl, openssl", "libssl 2, openssl 2"},
 		{"CVE-4", "medium", "1", "openssl", ""},
 	}}, ask(t, h, in))
+	in.Images[1].Scan.Distro.Message = "no data"
+	in.Images[1].Scan.States = make([]match.PackageState, 2)
+	same(t, []string{"x: no data", "x: 2 packages could not be judged"}, ask(t, h, in).Warnings)
 	in.Params = []string{"Medium", "critical"}
 	if rows := ask(t, h, in).Rows; len(rows) != 2 || rows[0][0] != "CVE-1" || rows[1][0] != "CVE-4" {
 		t.Error(rows)

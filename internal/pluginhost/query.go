@@ -110,6 +110,11 @@ func (q *queryPlugin) run(ctx context.Context, spec *query.Spec, in *query.Input
 	}); err != nil {
 		return t, err
 	}
+	if spec.Needs.Findings {
+		for i := range images {
+			t.Warnings = append(t.Warnings, images[i].Doubts()...)
+		}
+	}
 	if len(t.Columns) > 200 {
 		return t, errors.New("it answered more than 200 columns")
 	}

@@ -80,12 +80,7 @@ func vulnerabilities(in *Input, t *Table) ([]*vulnerability, error) {
 		if scan == nil {
 			return nil, fmt.Errorf("%s was not matched with advisories", in.Images[i].Name)
 		}
-		if m := scan.Distro.Message; m != "" {
-			t.warn("%s: %s", in.Images[i].Name, m)
-		}
-		if n := len(scan.States); n > 0 {
-			t.warn("%s: %d packages could not be judged", in.Images[i].Name, n)
-		}
+		t.Warnings = append(t.Warnings, in.Images[i].Doubts()...)
 		for j := range scan.Findings {
 			f := &scan.Findings[j]
 			if f.Suppressed != "" || !selectsFold(in.Params, string(f.Severity)) {

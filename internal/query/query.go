@@ -153,6 +153,21 @@ func (s *Subject) Tags() string {
 	return s.Name
 }
 
+// Doubts says why the image's findings may not be all there are.
+func (s *Subject) Doubts() []string {
+	var out []string
+	if s.Scan == nil {
+		return out
+	}
+	if m := s.Scan.Distro.Message; m != "" {
+		out = append(out, s.Name+": "+m)
+	}
+	if n := len(s.Scan.States); n > 0 {
+		out = append(out, fmt.Sprintf("%s: %d packages could not be judged", s.Name, n))
+	}
+	return out
+}
+
 // selects is the conventional filter: no word or "all" selects everything,
 // else the words select by equality.
 func selects(words []string, name string) bool {
