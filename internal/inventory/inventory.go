@@ -31,6 +31,7 @@ type Record struct {
 
 	Packages []Package     `json:"packages,omitempty"`
 	Owned    []Ownership   `json:"owned,omitempty"`
+	Diverted []Diversion   `json:"diverted,omitempty"`
 	Distros  []Distro      `json:"distros,omitempty"`
 	Licenses []LicenseFile `json:"licenses,omitempty"`
 	Binaries []Binary      `json:"binaries,omitempty"`
@@ -50,6 +51,15 @@ type Ownership struct {
 	Name  string   `json:"name"`           // its name
 	Arch  string   `json:"arch,omitempty"` // its architecture, where the list says one
 	Files FileList `json:"files"`
+}
+
+// Diversion says that dpkg puts a file of its packages elsewhere: see
+// dpkg-divert(1). Only package By, if any, keeps the path as it is.
+type Diversion struct {
+	Path string `json:"path"`         // the database of diversions
+	From string `json:"from"`         // the path in the packages
+	To   string `json:"to"`           // where the file lies instead
+	By   string `json:"by,omitempty"` // package; "" where the administrator diverted it, from all packages
 }
 
 // Distro is the distribution a file identifies, in the words of os-release(5).

@@ -17,6 +17,7 @@ func join(img *Image, layers []Layer, paths map[string]*presence, elf *programs,
 		}
 	}
 	j.attachFiles()
+	j.divert()
 	j.own()
 	j.ownModules()
 	j.binaries()
@@ -42,6 +43,7 @@ type joiner struct {
 
 	found    []*occurrence
 	owned    []Ownership
+	diverted map[string]*Diversion // by From
 	licence  []LicenseFile
 	programs []Binary
 	owner    map[string]*occurrence // path of interest to the OS package that owns it
@@ -100,6 +102,14 @@ func (j *joiner) collect(layer int, r *Record) {
 	for i := range r.Owned {
 		if shown(r.Owned[i].Path) || j.all {
 			j.owned = append(j.owned, r.Owned[i])
+		}
+	}
+	for i := range r.Diverted {
+		if d := &r.Diverted[i]; shown(d.Path) {
+			if j.diverted == nil {
+				j.diverted = map[string]*Diversion{}
+			}
+			j.diverted[d.From] = d
 		}
 	}
 	for i := range r.Licenses {
@@ -161,6 +171,44 @@ func (j *joiner) attachFiles() {
 				break // the list of just this architecture
 			}
 		}
+	}
+}
+
+// divert makes the file lists of Debian packages say where dpkg really put
+// the files. It compares paths as they are written, as dpkg does.
+func (j *joiner) divert() {
+	if len(j.diverted) == 0 {
+		return
+	}
+	for i := range j.found {
+		p := &j.found[i].Package
+		if p.Type != "deb" || j.found[i].hidden {
+			continue
+		}
+		diverted := func(path []byte) *Diversion {
+			if d := j.diverted[string(path)]; d != nil && d.By != p.Name {
+				return d
+			}
+			return nil
+		}
+		touched := false
+		for path := range p.Files.All() {
+			if touched = diverted(path) != nil; touched {
+				break
+			}
+		}
+		if !touched {
+			continue
+		}
+		paths := make([]string, 0, p.Files.Len())
+		for path := range p.Files.All() {
+			if d := diverted(path); d != nil {
+				paths = append(paths, d.To)
+			} else {
+				paths = append(paths, string(path))
+			}
+		}
+		p.Files = NewFileList(paths)
 	}
 }
 

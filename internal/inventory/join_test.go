@@ -129,6 +129,24 @@ func TestOwnershipAcrossLinksAndLayers(t *testing.T) {
 	}
 }
 
+// A layer above undoes one diversion and brings another, which alone counts.
+func TestDiversionsOfTheUppermostLayer(t *testing.T) {
+	const database = "var/lib/dpkg/diversions"
+	list := "var/lib/dpkg/info/tool.list"
+	lower := with(layerOf("l bin usr/bin", "d usr", "d usr/bin", "d usr/lib", "f "+status, "f "+list, "f "+database+" v1", "f usr/bin/a", "f usr/lib/b.real"),
+		Record{Analyzer: "dpkg", Packages: []Package{deb("tool", "1")},
+			Owned:    []Ownership{{Path: list, Type: "deb", Name: "tool", Files: NewFileList([]string{"bin/a", "bin/b"})}},
+			Diverted: []Diversion{{Path: database, From: "bin/a", To: "bin/a.real"}}})
+	upper := with(layerOf("f "+database+" v2"),
+		Record{Analyzer: "dpkg", Diverted: []Diversion{
+			{Path: database, From: "bin/b", To: "usr/lib/b.real", By: "other"}, {Path: database, From: "bin/a", To: "bin/a.own", By: "tool"}}})
+	for want, layers := range map[string][]Layer{"bin/a.real bin/b": {lower}, "bin/a usr/lib/b.real": {lower, upper}} {
+		if got := strings.Join(Squash(layers).Packages[0].Files.Strings(), " "); got != want {
+			t.Errorf("%d layers: %s, want %s", len(layers), got, want)
+		}
+	}
+}
+
 func elf(path string, size int64) File {
 	return File{Path: path, Perm: 0o755, Size: size, Kind: KindELFExec, SHA256: [32]byte{1}}
 }

@@ -291,6 +291,10 @@ func moveLayer(l Layer, moved map[string]string) Layer {
 		for k := range r.Owned {
 			r.Owned[k].Path = to(r.Owned[k].Path)
 		}
+		r.Diverted = slices.Clone(r.Diverted)
+		for k := range r.Diverted {
+			r.Diverted[k].Path = to(r.Diverted[k].Path)
+		}
 		r.Distros = slices.Clone(r.Distros)
 		for k := range r.Distros {
 			r.Distros[k].Path = to(r.Distros[k].Path)

@@ -67,6 +67,9 @@ func factPaths(layers []Layer) map[string]*presence {
 			for k := range r.Owned {
 				note(r.Owned[k].Path)
 			}
+			for k := range r.Diverted {
+				note(r.Diverted[k].Path)
+			}
 			for k := range r.Distros {
 				note(r.Distros[k].Path)
 			}

@@ -4,6 +4,7 @@ package inventory
 const (
 	packageBytes   = 480
 	ownershipBytes = 96
+	diversionBytes = 64
 	distroBytes    = 184
 	licensesBytes  = 96
 	licenseBytes   = 56
@@ -30,6 +31,10 @@ func (r *Record) Weight() (n int64) {
 	for i := range r.Owned {
 		o := &r.Owned[i]
 		n += ownershipBytes + length(o.Path, o.Type, o.Name, o.Arch) + int64(len(o.Files.data))
+	}
+	for i := range r.Diverted {
+		d := &r.Diverted[i]
+		n += diversionBytes + length(d.Path, d.From, d.To, d.By)
 	}
 	for i := range r.Distros {
 		d := &r.Distros[i]

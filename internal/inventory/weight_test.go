@@ -16,7 +16,7 @@ func TestSizesOfValues(t *testing.T) {
 		value any
 		bytes uintptr
 	}{
-		{Package{}, packageBytes}, {Ownership{}, ownershipBytes}, {Distro{}, distroBytes}, {LicenseFile{}, licensesBytes}, {License{}, licenseBytes},
+		{Package{}, packageBytes}, {Ownership{}, ownershipBytes}, {Diversion{}, diversionBytes}, {Distro{}, distroBytes}, {LicenseFile{}, licensesBytes}, {License{}, licenseBytes},
 		{Binary{}, binaryBytes}, {Fact{}, factBytes}, {Problem{}, problemBytes}, {"", stringBytes},
 	} {
 		if got := reflect.TypeOf(v.value).Size(); got != v.bytes {

@@ -129,7 +129,7 @@ func (s *Layers) PutLayer(ctx context.Context, l inventory.Layer, walk int) erro
 
 // encodeRecord returns nil for a record that holds nothing.
 func encodeRecord(r *inventory.Record) ([]byte, error) {
-	if len(r.Packages)+len(r.Owned)+len(r.Distros)+len(r.Licenses)+len(r.Binaries)+len(r.Facts)+len(r.Problems) == 0 {
+	if len(r.Packages)+len(r.Owned)+len(r.Diverted)+len(r.Distros)+len(r.Licenses)+len(r.Binaries)+len(r.Facts)+len(r.Problems) == 0 {
 		return nil, nil
 	}
 	var b bytes.Buffer

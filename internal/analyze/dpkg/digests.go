@@ -2,6 +2,7 @@ package dpkg
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -27,11 +28,9 @@ func (Digests) Name() string { return "dpkg-digests" }
 // Version implements [analyze.Analyzer].
 func (Digests) Version() int { return 1 }
 
-const diversions = adminDir + "diversions"
-
 // Wants implements [analyze.Analyzer].
 func (Digests) Wants(e analyze.Entry) analyze.Interest {
-	if c := classify(e.Path); c == sums || c == singleSums || e.Path == diversions {
+	if c := classify(e.Path); c == sums || c == singleSums || c == diversions {
 		return analyze.Alone
 	}
 	return analyze.Ignore
@@ -49,7 +48,7 @@ func (Digests) Analyze(ctx context.Context, files fs.FS, out *inventory.Record) 
 		}
 		if err == nil {
 			d := inventory.PackageDigests{Type: "deb", Algorithm: "md5"}
-			if f.Path == diversions {
+			if classify(f.Path) == diversions {
 				err = readDiversions(data, f.Path, out)
 			} else {
 				d.Name, _, _ = strings.Cut(strings.TrimSuffix(path.Base(f.Path), sumsEnd), ":")
@@ -100,26 +99,21 @@ func digests(data []byte) ([]inventory.FileDigest, error) {
 	return list, bad.err()
 }
 
-// readDiversions reads dpkg-divert's database: three lines each, the path that
-// packages bring, where it goes instead, and the package that keeps the path.
+// readDiversions turns the database of diversions into facts for verification.
 func readDiversions(data []byte, file string, out *inventory.Record) error {
-	lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
+	list, bad := diverted(data, file)
 	by := map[string][]inventory.FileDigest{}
 	var names []string
-	for ; len(lines) >= 3; lines = lines[3:] {
-		from, to, name := relative(lines[0]), relative(lines[1]), lines[2]
-		if from == "" || to == "" {
-			continue
+	for _, d := range list {
+		if by[d.By] == nil {
+			names = append(names, d.By)
 		}
-		if by[name] == nil {
-			names = append(names, name)
-		}
-		by[name] = append(by[name], inventory.FileDigest{Path: from, Link: to})
+		by[d.By] = append(by[d.By], inventory.FileDigest{Path: d.From, Link: d.To})
 	}
 	for _, name := range names {
-		if err := keep(file, &inventory.PackageDigests{Type: "diversion", Name: name, Files: by[name]}, out, nil); err != nil {
+		if err := keep(file, &inventory.PackageDigests{Type: "diversion", Name: cmp.Or(name, ":"), Files: by[name]}, out, nil); err != nil {
 			return err
 		}
 	}
-	return nil
+	return bad
 }

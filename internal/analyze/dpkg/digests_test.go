@@ -1,6 +1,7 @@
 package dpkg
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 	"testing/fstest"
@@ -32,20 +33,28 @@ func TestDigests(t *testing.T) {
 		{Type: "deb", Name: "libc6", Algorithm: "md5", Files: []inventory.FileDigest{{Path: "lib/libc.so", Digest: sum}}},
 		{Type: "deb", Name: "tzdata", Algorithm: "md5", Files: []inventory.FileDigest{{Path: "usr/share/zoneinfo/UTC", Digest: sum}}},
 	}
-	if d := cmp.Diff(want, got); d != "" || len(rec.Problems) != 1 {
+	if d := cmp.Diff(want, got); d != "" || len(rec.Problems) != 2 {
 		t.Errorf("%s %v", d, rec.Problems)
 	}
 }
 
 func FuzzDigests(f *testing.F) {
 	f.Add([]byte("0123456789abcdef0123456789abcdef  usr/bin/x\n"), []byte("/a\n/b\nc\n"))
-	f.Fuzz(func(t *testing.T, sums, diverted []byte) {
+	f.Fuzz(func(t *testing.T, sums, diversions []byte) {
 		list, _ := digests(sums)
 		for _, d := range list {
 			if len(d.Digest) != 32 || d.Path == "" {
 				t.Errorf("%+v", d)
 			}
 		}
-		_ = readDiversions(diverted, "var/lib/dpkg/diversions", &inventory.Record{})
+		moved, _ := diverted(diversions, divertFile)
+		for _, d := range moved {
+			if d.From == "" || d.To == "" || d.By == ":" {
+				t.Errorf("%+v", d)
+			}
+		}
+		if err := readDiversions(diversions, divertFile, &inventory.Record{}); err == nil && bytes.Count(diversions, []byte("\n")) >= 3 && len(moved) == 0 {
+			t.Error("nothing read and nothing said")
+		}
 	})
 }

@@ -3,8 +3,7 @@
 // each package owns, and the copyright files that state licences.
 //
 // Packages and their lists of files are separate facts, for they lie in
-// separate files, often of separate layers; so are licences. Diversions
-// (dpkg-divert) are not followed: a list holds the path the package brought.
+// separate files, often of separate layers; so are licences and diversions.
 package dpkg
 
 import (
@@ -25,6 +24,8 @@ import (
 //     them, and NAME.md5sums beside it: its files;
 //   - var/lib/dpkg/info/NAME[:ARCH].list: the files of a package; where a
 //     layer holds NAME.md5sums without the list, that one;
+//   - var/lib/dpkg/diversions: where files lie that packages bring under
+//     another path;
 //   - usr/share/doc/NAME/copyright: its licences.
 type Analyzer struct{}
 
@@ -34,11 +35,12 @@ var _ analyze.Analyzer = Analyzer{}
 func (Analyzer) Name() string { return "dpkg" }
 
 // Version implements analyze.Analyzer.
-func (Analyzer) Version() int { return 1 }
+func (Analyzer) Version() int { return 2 }
 
 const (
 	adminDir     = "var/lib/dpkg/"
 	statusFile   = adminDir + "status"
+	divertFile   = adminDir + "diversions"
 	statusDir    = adminDir + "status.d/"
 	infoDir      = adminDir + "info/"
 	docDir       = "usr/share/doc/"
@@ -51,7 +53,7 @@ const (
 // only where there is no list.
 func (Analyzer) Wants(e analyze.Entry) analyze.Interest {
 	switch classify(e.Path) {
-	case status, singleStatus, singleSums, copyright:
+	case status, singleStatus, singleSums, diversions, copyright:
 		return analyze.Alone
 	case list, sums:
 		return analyze.Together
@@ -68,6 +70,7 @@ const (
 	singleSums
 	list
 	sums
+	diversions
 	copyright
 )
 
@@ -83,6 +86,9 @@ func classify(p string) class {
 	}
 	if p == statusFile {
 		return status
+	}
+	if p == divertFile {
+		return diversions
 	}
 	if name, ok := strings.CutPrefix(p, infoDir); ok && strings.IndexByte(name, '/') < 0 {
 		switch {
@@ -134,6 +140,10 @@ func (Analyzer) Analyze(ctx context.Context, files fs.FS, out *inventory.Record)
 			err = readList(f.Path, strings.TrimSuffix(name, listEnd), data, out)
 		case sums, singleSums:
 			err = readSums(f.Path, strings.TrimSuffix(name, sumsEnd), data, out)
+		case diversions:
+			var found []inventory.Diversion
+			found, err = diverted(data, f.Path)
+			out.Diverted = append(out.Diverted, found...)
 		case copyright:
 			var found []inventory.License
 			found, err = licenses(data)
