@@ -39,6 +39,8 @@ type pluginTest struct {
 	Advisories []string            `json:"advisories,omitempty"`
 	Table      *query.Table        `json:"table,omitempty"`
 	Errors     []string            `json:"errors,omitempty"`
+
+	analyzed bool // it is an analyzer, and was asked about every layer
 }
 
 func (a *app) pluginTestCommand() *cobra.Command {
@@ -219,7 +221,7 @@ func (t *pluginTest) failed(err error) bool {
 func (t *pluginTest) analysis(img *inventory.Image, d *plugin.Description, w *watch) {
 	name := "plugin:" + d.Name
 	t.Seconds += w.took.Seconds()
-	t.Wanted, t.Errors = w.files, append(t.Errors, w.errors...)
+	t.analyzed, t.Wanted, t.Errors = true, w.files, append(t.Errors, w.errors...)
 	for _, list := range [][]inventory.Package{img.Packages, img.Declared} {
 		for i := range list {
 			for _, l := range list[i].Locations {
@@ -346,6 +348,9 @@ func (a *app) writePluginTest(t *pluginTest) error {
 	}
 	for _, p := range t.Problems {
 		problems = append(problems, strings.TrimSpace(p.Path+"  "+p.Message))
+	}
+	if t.analyzed && t.Wanted == 0 {
+		b.WriteString("no file was handed to it: nothing here fits what it wants, see tidewaiter plugin info\n")
 	}
 	if t.Wanted > 0 || len(t.Packages)+len(facts) > 0 {
 		fmt.Fprintf(&b, "%s handed to it: %s, %s\n", plural(t.Wanted, "file"), plural(len(t.Packages), "package"), plural(len(facts), "fact"))
