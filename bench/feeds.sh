@@ -19,4 +19,6 @@ for e in Go:go AlmaLinux:almalinux crates.io:crates.io PyPI:pypi RubyGems:rubyge
 done
 /usr/bin/time -f '%e s wall, %U s user, %M KiB peak' "$tool" feed import --data-dir "$data" "$@"
 ls -l "$data/tidewaiter.db" | awk '{printf "database: %.0f MB\n", $5 / 1e6}'
+/usr/bin/time -f 'export, full: %e s wall, %U s user, %M KiB peak' "$tool" feed export --data-dir "$data" "$data/full.twx"
+ls -l "$data/full.twx" | awk '{printf "export, full: %.1f MB\n", $5 / 1e6}'
 rm -rf "$alpine"
