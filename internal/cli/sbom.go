@@ -144,8 +144,21 @@ func (a *app) write(outs []output, img *inventory.Image) error {
 	return a.writeOutputs(outs, output.options, func(w writer, o output, opts report.Options) error { return report.Write(w, o.format, img, opts) })
 }
 
-// writeFile writes a file beside its place and moves it there.
+// writeFile writes a file beside its place and moves it there. A device or a
+// pipe, such as /dev/null or /dev/stderr, is written to as it is.
 func writeFile(path string, render func(io.Writer) error) (err error) {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		w := bufio.NewWriterSize(f, 64<<10)
+		if err := render(w); err != nil {
+			f.Close()
+			return err
+		}
+		return errors.Join(w.Flush(), f.Close())
+	}
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err

@@ -182,7 +182,9 @@ func readelf(t *testing.T, files map[string]string) map[string]map[string]string
 		case strings.HasPrefix(line, "File: "):
 			end()
 			d = map[string]string{"nx": "unsaid"}
-			out[names[strings.TrimPrefix(line, "File: ")]] = d
+			if name, ok := names[strings.TrimPrefix(line, "File: ")]; ok {
+				out[name] = d
+			}
 			interp, relro, now, soname, pie, fixed, known, fortify, table = false, false, false, false, false, false, false, 0, ""
 		case len(f) == 0 || d == nil:
 		case f[0] == "Type:":
