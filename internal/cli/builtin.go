@@ -78,7 +78,7 @@ import (
 func analyzers() []analyze.Analyzer {
 	return []analyze.Analyzer{
 		distro.Analyzer{},
-		dpkg.Analyzer{}, dpkg.Chisel{},
+		dpkg.Analyzer{}, dpkg.Chisel{}, dpkg.Opkg{},
 		rpm.Analyzer{}, contentset.Analyzer{},
 		apk.Analyzer{},
 		pacman.Analyzer{},

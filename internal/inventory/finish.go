@@ -87,17 +87,29 @@ func CompareFacts(a, b Fact) int {
 }
 
 // dropInstalled removes declared packages that are installed as well: what
-// speaks of them adds nothing.
+// speaks of them adds nothing. Of OS packages it does, where the database of
+// installed ones says less than the file that each brings.
 func dropInstalled(found []*occurrence) []*occurrence {
 	type key struct{ typ, namespace, name, version string }
 	keyOf := func(o *occurrence) key { return key{o.Type, o.Namespace, o.Name, o.Version} }
-	installed := map[key]bool{}
+	installed := map[key]*occurrence{}
 	for _, o := range found {
 		if o.State == Installed && slices.ContainsFunc(o.Locations, func(l Location) bool { return !l.Hidden }) {
-			installed[keyOf(o)] = true
+			if k := keyOf(o); installed[k] == nil {
+				installed[k] = o
+			}
 		}
 	}
-	return slices.DeleteFunc(found, func(o *occurrence) bool { return o.State == Declared && installed[keyOf(o)] })
+	return slices.DeleteFunc(found, func(o *occurrence) bool {
+		if o.State != Declared {
+			return false
+		}
+		known := installed[keyOf(o)]
+		if known != nil && o.OS() && o.Arch == known.Arch {
+			fillIn(&known.Package, &o.Package)
+		}
+		return known != nil
+	})
 }
 
 // sameBytes gives archives of the same bytes one identity: one of them may
