@@ -55,6 +55,7 @@ func newRealSubjects(t *testing.T) *realSubjects {
 		"rocky":      {"docker-archive:" + filepath.Join(shared, "rocky9.tar"), "--tag", "example.com/el:1"},
 		"downgraded": {"docker-archive:" + filepath.Join(shared, "centos7-httpd24.tar"), "--base", "docker-archive:" + filepath.Join(shared, "rocky9.tar"), "--tag", "example.com/el:1"},
 		"purls":      {"purl:pkg:npm/axios@0.21.1"},
+		"privileged": {permissionsImage(t, "")},
 	}}
 }
 
@@ -183,6 +184,14 @@ func questions() []question {
 		{ask: "files/owner", image: "below", params: p("regex", "/etc/shadow$", "user_ids", "1000")},
 		{ask: "files/world_writable", image: "app", params: p("exclude", "/dev/.*"), want: "*/srv/open*", n: 2},
 		{ask: "files/world_writable", image: "below", params: p("exclude", "/dev/.*")},
+		{ask: "files/world_writable", image: "privileged", want: "Anybody may write to directory /srv/open. Mode: 0o777", n: 2},
+		{ask: "files/capabilities", image: "privileged", want: "File /usr/bin/raw has capabilities cap_net_raw=ep", n: 2},
+		{ask: "files/capabilities", image: "privileged", params: p("names", "cap_setuid"), want: "File /opt/setuid has capabilities cap_setuid=ep", n: 1},
+		{ask: "files/capabilities", image: "debian"},
+		{ask: "files/device_nodes", image: "debian", want: "There is a character device 1:3 at /dev/null. Mode: 0o666", n: 8},
+		{ask: "files/device_nodes", image: "debian", params: p("standard", "false")},
+		{ask: "files/device_nodes", image: "distroless"},
+		{ask: "files/device_nodes", image: "privileged", params: p("standard", "false"), want: "There is a block device 8:0 at /dev/sda. Mode: 0o660", n: 1},
 
 		{ask: "licenses/blacklist_exact_match", image: "distroless", params: p("licenses", "OpenSSL"), want: "LICFULLMATCH*openssl(OpenSSL)*", n: 1},
 		{ask: "licenses/blacklist_exact_match", image: "distroless", params: p("licenses", "SSPL-1.0")},

@@ -117,6 +117,8 @@ cases:
 		"policy: x\nnow: 2026-01-01T00:00:00Z\ncases: [{name: a, given: {}, expect: {action: maybe}}]":                                                  `unknown action "maybe"`,
 		"policy: no-such\nnow: 2026-01-01T00:00:00Z\ncases: [{name: a, given: {}, expect: {action: go}}]":                                               "no such file beside the cases",
 		"policy: p.json\nnow: 2026-01-01T00:00:00Z\ncases: [{name: a, given: {findings: [{id: X, package: y, severity: high}]}, expect: {action: go}}]": `there is no package "y"`,
+		"policy: b\nnow: 2026-01-01T00:00:00Z\ncases: [{name: a, given: {files: [{path: /x, device: disk}]}, expect: {action: go}}]":                    `"disk" is no device`,
+		"policy: b\nnow: 2026-01-01T00:00:00Z\ncases: [{name: a, given: {files: [{path: /x, capabilities: [root]}]}, expect: {action: go}}]":            `"root" is no capability`,
 	} {
 		if code, out, errs := c.run("policy", "test", c.file("bad.yaml", text)); code != 2 || !strings.Contains(out+errs, want) {
 			t.Errorf("%s: %d %s%s, want %q", text, code, out, errs, want)

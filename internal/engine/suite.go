@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,6 +94,9 @@ type GivenFile struct {
 	UID  int    `json:"uid"`
 	GID  int    `json:"gid"`
 	Size int64  `json:"size"`
+
+	Device       string   `json:"device"`       // "block 8:0" or "character 1:3"; "" for a regular file
+	Capabilities []string `json:"capabilities"` // names, effective and permitted
 }
 
 // GivenSupport is the release line of a package, and when its support ends.
@@ -287,7 +291,11 @@ func (g *Given) Subject(tag string, now time.Time) (*policy.Subject, error) {
 				problems = append(problems, fmt.Errorf("files: %s: %q is no file mode in octal digits", f.Path, f.Mode))
 			}
 		}
-		files.Add(inventory.File{Path: strings.TrimPrefix(f.Path, "/"), Perm: uint16(mode & 0o7777), UID: f.UID, GID: f.GID, Size: f.Size})
+		file := inventory.File{Path: strings.TrimPrefix(f.Path, "/"), Perm: uint16(mode & 0o7777), UID: f.UID, GID: f.GID, Size: f.Size}
+		if err := f.special(&file); err != nil {
+			problems = append(problems, fmt.Errorf("files: %s: %w", f.Path, err))
+		}
+		files.Add(file)
 	}
 	img.Files = files.Table()
 	collected := map[string]bool{}
@@ -335,6 +343,35 @@ func (g *Given) Subject(tag string, now time.Time) (*policy.Subject, error) {
 		s.Scan, s.Streams = nil, nil
 	}
 	return s, errors.Join(problems...)
+}
+
+// special makes a file a device, or gives it capabilities.
+func (f *GivenFile) special(file *inventory.File) error {
+	if f.Device != "" {
+		kind, numbers, _ := strings.Cut(f.Device, " ")
+		major, minor, _ := strings.Cut(numbers, ":")
+		a, err := strconv.ParseUint(major, 10, 32)
+		b, err2 := strconv.ParseUint(minor, 10, 32)
+		if err != nil || err2 != nil || kind != "block" && kind != "character" {
+			return fmt.Errorf("%q is no device such as \"block 8:0\" or \"character 1:3\"", f.Device)
+		}
+		file.Type, file.Major, file.Minor = inventory.CharDevice, uint32(a), uint32(b)
+		if kind == "block" {
+			file.Type = inventory.BlockDevice
+		}
+	}
+	caps := inventory.Capabilities{Revision: 2, Effective: true}
+	for _, name := range f.Capabilities {
+		n, err := inventory.CapabilityNumber(name)
+		if err != nil {
+			return err
+		}
+		caps.Permitted |= 1 << n
+	}
+	if caps.Permitted != 0 {
+		file.Caps = caps.Attribute()
+	}
+	return nil
 }
 
 func (f *GivenFinding) finding(byName map[string]int) (match.Finding, error) {

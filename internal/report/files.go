@@ -28,7 +28,10 @@ type fileLine struct {
 	Kind   string `json:"kind,omitempty"`   // what the first bytes say
 	SHA256 string `json:"sha256,omitempty"`
 	Caps   string `json:"capabilities,omitempty"` // security.capability, hexadecimal
-	Layer  int    `json:"layer"`
+	// CapText has them as getcap writes them, CapProblem why they could not be decoded.
+	CapText    string `json:"capability_text,omitempty"`
+	CapProblem string `json:"capability_problem,omitempty"`
+	Layer      int    `json:"layer"`
 }
 
 // writeFiles writes every visible entry of the image. Paths that are not
@@ -42,6 +45,13 @@ func writeFiles(w io.Writer, img *inventory.Image) error {
 			Path: f.Path, Type: f.Type.String(), Mode: "0" + strconv.FormatUint(uint64(f.Perm), 8), UID: f.UID, GID: f.GID, Size: f.Size,
 			MTime: time.Unix(f.MTime, 0).UTC().Format(time.RFC3339), Link: f.Link, Kind: f.Kind.String(), Layer: f.Layer,
 			Caps: hex.EncodeToString([]byte(f.Caps)),
+		}
+		if f.Caps != "" {
+			if caps, err := inventory.ParseCapabilities(f.Caps); err != nil {
+				l.CapProblem = err.Error()
+			} else {
+				l.CapText = caps.String()
+			}
 		}
 		switch f.Type {
 		case inventory.Regular:

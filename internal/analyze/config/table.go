@@ -2,7 +2,6 @@ package config
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"path"
@@ -234,20 +233,14 @@ func (c *imageCheck) setid(list []inventory.File, shells map[[32]byte]string) {
 
 // dangerous names a capability of a program, as security.capability has them,
 // that is as good as being root.
-func dangerous(caps string) string {
-	if len(caps) < 8 {
-		return ""
+func dangerous(raw string) string {
+	caps, err := inventory.ParseCapabilities(raw)
+	if err != nil {
+		return "" // no kernel runs it
 	}
-	permitted := uint64(binary.LittleEndian.Uint32([]byte(caps[4:8])))
-	if len(caps) >= 20 {
-		permitted |= uint64(binary.LittleEndian.Uint32([]byte(caps[12:16]))) << 32
-	}
-	for _, c := range [...]struct {
-		bit  uint
-		name string
-	}{{0, "CAP_CHOWN"}, {1, "CAP_DAC_OVERRIDE"}, {2, "CAP_DAC_READ_SEARCH"}, {3, "CAP_FOWNER"}, {6, "CAP_SETGID"}, {7, "CAP_SETUID"}, {16, "CAP_SYS_MODULE"}, {17, "CAP_SYS_RAWIO"}, {19, "CAP_SYS_PTRACE"}, {21, "CAP_SYS_ADMIN"}, {31, "CAP_SETFCAP"}, {39, "CAP_BPF"}} {
-		if permitted&(1<<c.bit) != 0 {
-			return c.name
+	for _, name := range [...]string{"chown", "dac_override", "dac_read_search", "fowner", "setgid", "setuid", "sys_module", "sys_rawio", "sys_ptrace", "sys_admin", "setfcap", "bpf"} {
+		if n, err := inventory.CapabilityNumber(name); err == nil && caps.Permitted&(1<<n) != 0 {
+			return "CAP_" + strings.ToUpper(name)
 		}
 	}
 	return ""

@@ -50,6 +50,22 @@ func bundledGPL(s *policy.Subject) {
 		}
 	}
 }
+
+// privileged puts files with capabilities, as setcap writes them, and devices
+// into the image.
+func privileged(s *policy.Subject) {
+	s.Image.Files = table(
+		inventory.File{Path: "dev/null", Type: inventory.CharDevice, Perm: 0o666, Major: 1, Minor: 3},
+		inventory.File{Path: "dev/sda", Type: inventory.BlockDevice, Perm: 0o660, Major: 8},
+		inventory.File{Path: "opt/ns", Perm: 0o755, Caps: "\x01\x00\x00\x03\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xe8\x03\x00\x00"},
+		inventory.File{Path: "opt/odd", Perm: 0o755, Caps: "\x01\x00\x00\x09\x00\x20\x00\x00"},
+		inventory.File{Path: "srv", Type: inventory.Directory, Perm: 0o755, Caps: "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
+		inventory.File{Path: "srv/zero", Type: inventory.CharDevice, Perm: 0o666, Major: 1, Minor: 1},
+		inventory.File{Path: "usr/bin/ping", Perm: 0o755, Caps: "\x01\x00\x00\x02\x00\x20\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
+		inventory.File{Path: "usr/bin/tool", Perm: 0o755, Caps: "\x01\x00\x00\x02\x80\x00\x00\x00\xc0\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"},
+	)
+}
+
 func guessed(text string) func(*policy.Subject) {
 	return func(s *policy.Subject) { s.Dockerfile = policy.Dockerfile{Mode: policy.ModeGuessed, Text: text} }
 }
@@ -117,6 +133,15 @@ func gateCases() []gateCase {
 		{"files/owner", ps("regex=/(app|etc)", "user_ids=0,1000", "type=whitelist"), nil, nil},
 		{"files/world_writable", nil, nil, []string{"Anybody may write to file /var/open. Mode: 0o666"}},
 		{"files/world_writable", ps("exclude=/var/"), nil, nil},
+		{"files/capabilities", nil, nil, nil},
+		{"files/capabilities", nil, privileged, []string{"File /opt/ns has capabilities cap_net_raw=ep [rootid=1000]", "Capabilities of file /opt/odd cannot be read: revision 9 is none of 1 to 3", "File /usr/bin/ping has capabilities cap_net_raw=ep", "File /usr/bin/tool has capabilities cap_setuid=eip cap_setgid=ei"}},
+		{"files/capabilities", ps("exclude=/(opt|usr)/"), privileged, nil},
+		{"files/capabilities", ps("names=CAP_SETGID, 21"), privileged, []string{"?Capabilities of file /opt/odd cannot be read: revision 9 is none of 1 to 3", "File /usr/bin/tool has capabilities cap_setuid=eip cap_setgid=ei"}},
+		{"files/capabilities", ps("names=sys_admin", "exclude=/opt/"), privileged, nil},
+		{"files/device_nodes", nil, nil, nil},
+		{"files/device_nodes", nil, privileged, []string{"There is a character device 1:3 at /dev/null. Mode: 0o666", "There is a block device 8:0 at /dev/sda. Mode: 0o660", "There is a character device 1:1 at /srv/zero. Mode: 0o666"}},
+		{"files/device_nodes", ps("standard=false"), privileged, []string{"There is a block device 8:0 at /dev/sda. Mode: 0o660", "There is a character device 1:1 at /srv/zero. Mode: 0o666"}},
+		{"files/device_nodes", ps("exclude=/(dev|srv)/"), privileged, nil},
 
 		{"licenses/blacklist_exact_match", ps("licenses=OpenSSL,MIT"), nil, []string{noLicence + "openssl(OpenSSL), rake(MIT)"}},
 		{"licenses/blacklist_exact_match", ps("licenses=mit,GPL"), nil, nil},
@@ -360,7 +385,10 @@ func gateCases() []gateCase {
 		{"expression/finding", ps(`expression=finding.published > now`), nil, nil},
 		{"expression/finding", ps(`expression=true`), noScan, []string{"?the image was not matched against vulnerability data"}},
 		{"expression/file", ps(`expression=file.uid == 1000 && file.type == "file"`, "message=m", "regex=/app/"), nil, []string{"m: file /app/app.jar"}},
-		{"expression/file", ps(`expression=file.capabilities`), nil, nil},
+		{"expression/file", ps(`expression="cap_net_raw" in file.capabilities`), nil, nil},
+		{"expression/file", ps(`expression="cap_net_raw" in file.capabilities && file.type == "file" && !file.capability_text.contains("rootid")`, "message=m"), privileged, []string{"m: file /usr/bin/ping"}},
+		{"expression/file", ps(`expression=file.capabilities == ["invalid"]`, "message=m"), privileged, []string{"m: file /opt/odd"}},
+		{"expression/file", ps(`expression=file.capability_text == "cap_setuid=eip cap_setgid=ei"`, "message=m"), privileged, []string{"m: file /usr/bin/tool"}},
 		{"expression/fact", ps("kind=malware", `expression=fact.data.signature.startsWith("Eicar")`, "message=found"), nil, []string{"found: malware of /tmp/eicar.com"}},
 		{"expression/fact", ps("kind=malware", `expression=fact.data.scanner == "other"`), nil, nil},
 		{"expression/fact", ps("kind=acme", `expression=true`), func(s *policy.Subject) { s.Collected = map[string]bool{} }, []string{"?nothing looked for facts of the kind acme"}},

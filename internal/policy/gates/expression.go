@@ -256,9 +256,19 @@ func expressionFinding(ctx context.Context, s *policy.Subject, p policy.Params, 
 	return append(out, gaps(s)...), nil
 }
 
+// fileVars has the capabilities of a file by name, and as getcap writes them;
+// those that cannot be decoded have the name "invalid".
 func fileVars(f *inventory.File) map[string]any {
+	names, text := []string{}, ""
+	if f.Caps != "" {
+		if caps, err := inventory.ParseCapabilities(f.Caps); err != nil {
+			names, text = []string{"invalid"}, "invalid: "+err.Error()
+		} else {
+			names, text = caps.Names(), caps.String()
+		}
+	}
 	return map[string]any{"path": "/" + f.Path, "type": f.Type.String(), "mode": int(f.Perm), "uid": f.UID, "gid": f.GID, "size": f.Size, "link": f.Link, "kind": f.Kind.String(),
-		"layer": f.Layer, "executable": f.Executable(), "capabilities": f.Caps != "", "sha256": sumOf(f)}
+		"layer": f.Layer, "executable": f.Executable(), "capabilities": names, "capability_text": text, "sha256": sumOf(f)}
 }
 
 func expressionFile(ctx context.Context, s *policy.Subject, p policy.Params, program cel.Program) ([]policy.Hit, error) {

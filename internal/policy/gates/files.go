@@ -42,6 +42,8 @@ func files() policy.Gate {
 		trigger{policy.TriggerSpec{Name: "world_writable", Description: "Anybody may write to a file, or to a directory without the sticky bit", Params: []policy.ParamSpec{
 			{Name: "exclude", Type: policy.Regexp, Example: "/tmp/.*", Description: "Regular expression, matched at the start of the whole path, of what does not count"},
 		}}, worldWritable},
+		capabilitiesTrigger(),
+		deviceNodesTrigger(),
 	)
 }
 
