@@ -55,7 +55,7 @@ func newRealSubjects(t *testing.T) *realSubjects {
 		"rocky":      {"docker-archive:" + filepath.Join(shared, "rocky9.tar"), "--tag", "example.com/el:1"},
 		"downgraded": {"docker-archive:" + filepath.Join(shared, "centos7-httpd24.tar"), "--base", "docker-archive:" + filepath.Join(shared, "rocky9.tar"), "--tag", "example.com/el:1"},
 		"purls":      {"purl:pkg:npm/axios@0.21.1"},
-		"privileged": {permissionsImage(t, "")},
+		"privileged": {permissionsImage(t)},
 	}}
 }
 
