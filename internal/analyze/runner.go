@@ -314,9 +314,10 @@ func part[T any](list []T, from, end uint32) []T {
 	return list[min(from, n):min(end, n)]
 }
 
-// addAliases gives a record's facts of files to their further names.
-func (r *runner) addAliases(rec *inventory.Record, aliases map[string][]string) {
-	most, cut := r.limits.Facts, 0
+// addAliases gives a record's facts of files to their further names. cut is how
+// many it was spared because there is no room.
+func (r *runner) addAliases(rec *inventory.Record, aliases map[string][]string, cut int) {
+	most := r.limits.Facts
 	for i, n := 0, len(rec.Packages); i < n; i++ {
 		for _, a := range aliases[rec.Packages[i].Path] {
 			if len(rec.Packages) >= most {

@@ -77,6 +77,8 @@ type Limits struct {
 	Sparse     int64  // bytes of all sparse files of one layer, holes included; a file beyond is a Problem, unread; default 16 GiB
 	Facts      int    // packages, licences, binaries … learned of one layer by one analyzer; what is beyond is a Problem, more than twice this by all of them an error; default 100,000
 	FactMemory int64  // bytes of memory of all facts and problems of one image; beyond is an error; default 48 MiB
+	Linked     int    // files of one layer that are read again for the names that hard links give them; what is beyond is a Problem; default 50,000
+	LinkedSize int64  // bytes of them; what is beyond is a Problem; default 2 GiB
 	Problems   int    // kept per analyzer and layer; the rest is counted; default 1,000
 }
 
@@ -93,6 +95,8 @@ func (l Limits) withDefaults() Limits {
 	l.Sparse = cmp.Or(l.Sparse, 16<<30)
 	l.Facts = cmp.Or(l.Facts, 100_000)
 	l.FactMemory = cmp.Or(l.FactMemory, 48<<20)
+	l.Linked = cmp.Or(l.Linked, 50_000)
+	l.LinkedSize = cmp.Or(l.LinkedSize, 2<<30)
 	l.Problems = cmp.Or(l.Problems, 1000)
 	return l
 }

@@ -10,22 +10,32 @@ import (
 	"hash"
 	"io"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/tidewaiter/tidewaiter/internal/inventory"
 )
 
-// WalkVersion is raised when the same layer would yield another file table.
-const WalkVersion = 2
+// WalkVersion is raised when the same layer would yield another file table, or
+// when analyzers would get other files of it.
+const WalkVersion = 3
 
-// Layer reads the tar stream of one layer once, from its first to its last
+// Layer is [Set.LayerAgain] for a stream that cannot be opened again.
+func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
+	return s.LayerAgain(ctx, r, nil)
+}
+
+// LayerAgain reads the tar stream of one layer once, from its first to its last
 // byte, and returns its file table and a record per analyzer. DiffID is left
 // to the caller, who verifies what r delivers.
 //
+// Where a hard link gives a file a name that an analyzer wants, and nothing in
+// the name under which the file came did, the file is gone when that turns out:
+// again opens the stream once more, and what it gives is read as far as the last
+// such file. Their content must have the SHA-256 of the first reading.
+//
 // A tar that cannot be read to its end, or that breaks a limit, is an error.
 // A file that an analyzer could not read is a Problem in its record.
-func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
+func (s *Set) LayerAgain(ctx context.Context, r io.Reader, again Reopen) (inventory.Layer, error) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &walk{limits: s.limits(), ctx: ctx, sum: sha256.New(), head: make([]byte, SniffLen), buf: make([]byte, 256<<10)}
@@ -33,11 +43,18 @@ func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
 	defer w.keeper.close()
 	w.run = s.newRunner(ctx, stop)
 	err := w.tar(r)
-	var base *inventory.Table
+	var l links
+	if err == nil {
+		base := w.files.Table()
+		replaced := w.files.Added() > base.Len()
+		l = w.resolve(base, again != nil)
+		if replaced {
+			w.run.replaced = l.table // what was learned from what others replace is void
+		}
+		err = w.readAgain(&l, again)
+	}
 	if err != nil {
 		stop(nil)
-	} else if base = w.files.Table(); w.files.Added() > base.Len() {
-		w.run.replaced = base // entries that replace others: what was learned from those is void
 	}
 	records, rerr := w.run.finish()
 	if limit := (*LimitError)(nil); errors.As(context.Cause(ctx), &limit) {
@@ -49,14 +66,14 @@ func (s *Set) Layer(ctx context.Context, r io.Reader) (inventory.Layer, error) {
 	if rerr != nil {
 		return inventory.Layer{}, rerr
 	}
-	table := w.table(base, records)
+	w.tell(&l, records)
 	if len(w.problems)+w.skipped > 0 {
 		if w.skipped > 0 {
 			w.problems = append(w.problems, inventory.Problem{Analyzer: walkName, Limit: "problems of one layer", Message: fmt.Sprintf("%d more problems are not listed", w.skipped)})
 		}
 		records = append(records, inventory.Record{Analyzer: walkName, Version: WalkVersion, Problems: w.problems})
 	}
-	return inventory.Layer{Files: table, Records: records}, nil
+	return inventory.Layer{Files: l.table, Records: records}, nil
 }
 
 // walkName names the record that holds the problems of the walk itself.
@@ -69,7 +86,7 @@ type walk struct {
 	keeper keeper
 
 	files inventory.Builder
-	links inventory.Builder // hard links, resolved at the end
+	links inventory.Builder // hard links, resolved when all files are known
 	n     int
 	holes int64 // bytes of sparse files
 	sum   hash.Hash
@@ -284,6 +301,9 @@ func (w *walk) regular(f inventory.File, h *tar.Header, content io.Reader) error
 	case w.run.queue <- job{kept, f.SHA256, alone, len(together) > 0}:
 		return nil
 	case <-w.ctx.Done():
+		if len(together) == 0 {
+			kept.release()
+		}
 		return w.ctx.Err()
 	}
 }
@@ -318,106 +338,6 @@ func (w *walk) hashRest(content io.Reader, n int64) error {
 		}
 	}
 	return nil
-}
-
-// table resolves the hard links and closes the file table. What an analyzer
-// learned from a file holds under every name of that file in the layer that
-// it wants.
-func (w *walk) table(base *inventory.Table, records []inventory.Record) *inventory.Table {
-	links := w.links.Table()
-	if links.Len() == 0 {
-		return base
-	}
-	chains := map[string]string{}
-	all := inventory.Builder{}
-	aliases := make([]map[string][]string, len(records))
-	for l := range links.All() {
-		target := l.Link
-		f, ok := base.Lookup(target)
-		if !ok {
-			target = follow(base, links, chains, target)
-			f, ok = base.Lookup(target)
-			ok = ok && target != ""
-		}
-		if !ok {
-			w.problem(l.Path, "", fmt.Sprintf("hard link to %q, which is not in the layer", l.Link))
-			continue
-		}
-		if f.Type == inventory.Directory {
-			w.problem(l.Path, "", fmt.Sprintf("hard link to the directory %q", l.Link))
-			continue
-		}
-		path := l.Path
-		l = f
-		l.Path = path
-		if f.Type == inventory.Regular {
-			l.Link = target
-			w.alias(records, aliases, f, l)
-		}
-		all.Add(l)
-	}
-	all.Take(base)
-	for i, a := range aliases {
-		if len(a) > 0 {
-			w.run.addAliases(&records[i], a)
-		}
-	}
-	return all.Table()
-}
-
-// follow returns the entry at the end of a chain of hard links, "" where there
-// is none. It remembers what it finds in chains.
-func follow(base, links *inventory.Table, chains map[string]string, target string) string {
-	var passed []string
-	end := ""
-	for {
-		if known, ok := chains[target]; ok {
-			end = known // "" also in a loop
-			break
-		}
-		chains[target] = ""
-		passed = append(passed, target)
-		next, ok := links.Lookup(target)
-		if !ok {
-			break
-		}
-		target = next.Link
-		if _, ok := base.Lookup(target); ok {
-			end = target
-			break
-		}
-	}
-	for _, p := range passed {
-		chains[p] = end
-	}
-	return end
-}
-
-// alias notes for which analyzers a hard link is a further name of a file
-// they read.
-func (w *walk) alias(records []inventory.Record, aliases []map[string][]string, target, link inventory.File) {
-	was := Entry{Path: target.Path, Mode: target.Mode(), Size: target.Size, Kind: target.Kind}
-	is := was
-	is.Path = link.Path
-	for _, a := range w.run.set.Analyzers {
-		if a.Wants(is) == Ignore {
-			continue
-		}
-		i := slices.IndexFunc(records, func(r inventory.Record) bool { return r.Analyzer == a.Name() })
-		if a.Wants(was) == Ignore {
-			if len(records[i].Problems) < w.limits.Problems {
-				records[i].Problems = append(records[i].Problems, inventory.Problem{Analyzer: a.Name(), Path: link.Path,
-					Message: fmt.Sprintf("not read: it is a hard link, and nothing in its first name %q told that it is wanted", target.Path)})
-			} else {
-				w.skipped++
-			}
-			continue
-		}
-		if aliases[i] == nil {
-			aliases[i] = map[string][]string{}
-		}
-		aliases[i][target.Path] = append(aliases[i][target.Path], link.Path)
-	}
 }
 
 // WalkKey names the record of the walk's own problems.

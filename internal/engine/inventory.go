@@ -56,7 +56,7 @@ type Progress struct {
 }
 
 // Inventory opens an image, reads the layers that are not known yet, each
-// once and in one pass, and returns everything inside. An image that cannot
+// in one pass (hard links may need another), and returns everything inside. An image that cannot
 // be read whole, or whose digests are wrong, is an error; what an analyzer
 // could not read is a Problem in the inventory.
 func (e *Engine) Inventory(ctx context.Context, ref image.Ref, o InventoryOptions) (*inventory.Image, error) {
@@ -199,7 +199,7 @@ func (e *Engine) readLayer(ctx context.Context, set *analyze.Set, src *image.Lay
 		return inventory.Layer{}, false, err
 	}
 	defer stream.Close()
-	l, err := set.Layer(ctx, stream)
+	l, err := set.LayerAgain(ctx, stream, func(ctx context.Context) (io.ReadCloser, error) { return src.Open(ctx) })
 	if err != nil {
 		return inventory.Layer{}, false, err
 	}
