@@ -79,6 +79,10 @@ func (s *Set) LayerAgain(ctx context.Context, r io.Reader, again Reopen) (invent
 // walkName names the record that holds the problems of the walk itself.
 const walkName = "walk"
 
+// maxAttribute is how many bytes of security.capability are kept: no revision
+// has more than 24.
+const maxAttribute = 64
+
 type walk struct {
 	limits Limits
 	ctx    context.Context
@@ -172,11 +176,19 @@ func (w *walk) entry(h *tar.Header, content io.Reader) error {
 	if strings.Count(p, "/") >= w.limits.PathDepth {
 		return &LimitError{Limit: "path depth", Value: int64(w.limits.PathDepth), Path: p}
 	}
+	if len(h.PAXRecords) > 0 {
+		// texts from records are parts of all of them, up to 1 MiB for each entry
+		p, h.Linkname = strings.Clone(p), strings.Clone(h.Linkname)
+	}
 	f := inventory.File{
 		Path: p, Perm: uint16(h.Mode & 0o7777), UID: h.Uid, GID: h.Gid, MTime: h.ModTime.Unix(),
 	}
-	if len(h.PAXRecords) > 0 {
-		f.Caps = h.PAXRecords["SCHILY.xattr.security.capability"]
+	if caps := h.PAXRecords["SCHILY.xattr.security.capability"]; caps != "" {
+		if len(caps) > maxAttribute {
+			w.problem(p, "", fmt.Sprintf("its attribute security.capability has %d bytes, of which no more are kept than the limit of %d", len(caps), maxAttribute))
+			caps = caps[:maxAttribute]
+		}
+		f.Caps = strings.Clone(caps)
 	}
 	dir, base := path.Split(p)
 	if strings.HasPrefix(base, whiteoutPrefix) {

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -353,4 +354,64 @@ func FuzzLayer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestWalkKeepsNoRecords: of the records of a header only what the file table
+// needs is held, and of an attribute only as much as could be one.
+func TestWalkKeepsNoRecords(t *testing.T) {
+	const entries = 100
+	filler := strings.Repeat("x", 900<<10)
+	heap := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	r, w := io.Pipe()
+	held := make(chan int64, 1)
+	go func() {
+		before := heap()
+		tw := tar.NewWriter(w)
+		for i := range entries {
+			h := tar.Header{Name: fmt.Sprintf("é%d", i), Typeflag: tar.TypeReg, Mode: 0o644, PAXRecords: map[string]string{"SCHILY.comment": filler}}
+			if i%2 == 0 {
+				h.PAXRecords = map[string]string{"SCHILY.xattr.security.capability": "\x01\x00\x00\x02" + filler}
+			}
+			if err := tw.WriteHeader(&h); err != nil {
+				held <- 0
+				w.CloseWithError(err)
+				return
+			}
+		}
+		held <- heap() - before
+		w.CloseWithError(tw.Close())
+	}()
+	l, err := (&Set{}).Layer(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := <-held; got > 16<<20 {
+		t.Errorf("%d bytes are held of %d entries", got, entries)
+	}
+	n, caps := 0, 0
+	for f := range l.Files.All() {
+		n++
+		if f.Caps != "" {
+			caps++
+			if len(f.Caps) != maxAttribute {
+				t.Fatalf("%s: %d bytes", f.Path, len(f.Caps))
+			}
+		}
+	}
+	problems := 0
+	for _, r := range l.Records {
+		for _, p := range r.Problems {
+			if strings.Contains(p.Message, "security.capability") && strings.Contains(p.Message, "the limit of 64") {
+				problems++
+			}
+		}
+	}
+	if n != entries || caps != entries/2 || problems != caps {
+		t.Errorf("%d entries, %d with the attribute, %d problems", n, caps, problems)
+	}
 }
