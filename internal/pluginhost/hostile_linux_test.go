@@ -154,9 +154,15 @@ func TestAnswersAfterTheEnd(t *testing.T) {
 seen(r, n=n)
 say(id=r["id"], problems=[{"message": "one more thing"}])
 say(id=r["id"] + 1, problems=[{"message": "what you will ask"}])`), Limits{})
+	// What follows an answer may be seen with it, which fails the request, or
+	// after it. In either case the process is not used again.
 	for range 3 {
-		if got := fact(t, h); got != `{"n":1}` {
-			t.Fatalf("%s: the process that spoke unasked was used again", got)
+		out, err := try(t, h)
+		if err != nil && strings.Contains(err.Error(), "it spoke without being asked") {
+			continue
+		}
+		if err != nil || len(out.Facts) != 1 || string(out.Facts[0].Data) != `{"n":1}` {
+			t.Fatalf("%+v, %v: the process that spoke unasked was used again", out, err)
 		}
 	}
 	if n := h.plugins[0].Stats().Started; n != 4 {
