@@ -255,6 +255,8 @@ func cdxTechnique(technique string) string {
 		return "filename"
 	case inventory.TechBuildInfo, inventory.TechSignature:
 		return "binary-analysis"
+	case inventory.TechBanner:
+		return "source-code-analysis"
 	case inventory.TechHash:
 		return "hash-comparison"
 	case inventory.TechSBOM, inventory.TechHint:

@@ -84,7 +84,7 @@ func analyzers() []analyze.Analyzer {
 		pacman.Analyzer{},
 		portage.Analyzer{},
 		python.Analyzer{}, python.LockAnalyzer{},
-		node.Analyzer{}, node.LockAnalyzer{},
+		node.Analyzer{}, node.LockAnalyzer{}, node.Libraries{},
 		ruby.Analyzer{}, ruby.LockAnalyzer{},
 		java.Analyzer{}, java.Lock{},
 		golang.Analyzer{}, golang.Mod{},

@@ -72,6 +72,7 @@ const (
 	TechManifest  = "archive manifest"   // MANIFEST.MF, assembly header
 	TechPom       = "pom.properties"
 	TechFileName  = "file name"
+	TechBanner    = "comment in the file"
 	TechBuildInfo = "build information" // Go, cargo-auditable
 	TechLockFile  = "lock file"
 	TechSignature = "binary signature"
