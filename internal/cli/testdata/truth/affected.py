@@ -110,7 +110,7 @@ def main(image, feeds, pretend=None):
     release = {k: v.strip().strip('"') for k, v in release.items()}
     out = set()
     if release["ID"] == "debian":
-        code = {"9": "stretch", "10": "buster", "11": "bullseye"}[release["VERSION_ID"]]
+        code = {"9": "stretch", "10": "buster", "11": "bullseye", "12": "bookworm"}[release["VERSION_ID"]]
         tracker = json.load(gzip.open(feeds + "/debian/security-tracker.json.gz"))
         bulletins = {}
         for which in ("DSA", "DLA"):
